@@ -7,7 +7,7 @@
 <dir>/timings.jsonl     seconds and speeds, which differ from run to run
 <dir>/checkpoints/      where an interrupted run goes on; removed when the stage is done
 <dir>/output/           what the next stage reads
-<dir>/DONE.json         written last; its absence means "resume me"
+<dir>/DONE.json         written last, with the digest of every file; its absence means "resume me"
 <dir>/README.md         what this is, from what, headline numbers
 """
 
@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,8 @@ from typing import Any
 from accord.config import InputError, StageConfig, StageInputs, identity
 
 CHUNK = 1 << 20  # bytes read at a time while hashing
+PASSWORD = re.compile(r"(://[^/@:]*):[^@]*(?=@)")  # of postgresql://user:password@host/name
+UNSEALED = {"DONE.json", ".lock"}  # DONE.json seals itself; the lock is always empty
 
 Run = Callable[[Any, Any, Path], None]
 
@@ -53,7 +56,30 @@ def _feed(h: Any, file: Path) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write atomically: a reader sees the old file or the new one, never half of either."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+    write_text(path, _as_json(value))
+
+
+def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
+    """Write JSON that carries the digest of its own text under ``seal``."""
+    write_text(path, _sealed(value))
+
+
+def is_sealed(path: Path) -> bool:
+    """True while no byte of a file from ``write_sealed`` has changed, spaces included."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text == _sealed(json.loads(text))
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _sealed(value: Mapping[str, Any]) -> str:
+    body = {key: inner for key, inner in value.items() if key != "seal"}
+    return _as_json(body | {"seal": hashlib.sha256(_as_json(body).encode()).hexdigest()})
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -110,9 +136,11 @@ def payload(path: Path) -> Path:
 
 
 def describe_input(value: Any) -> Any:
-    """``{"path", "digest"}`` of one input; a hub id or a store URL is recorded as it is.
+    """``{"path", "digest"}`` of one input, ``{"url"}`` of a store; a hub id is recorded as it is.
 
     Artifacts and plain files are hashed anew every time, so that a changed byte is noticed.
+    A store is named without its password. It has no digest here: it grows while people label,
+    and the digest of the votes that were used stands in the output of ``collect``.
     """
     if isinstance(value, Path):
         return {"path": os.path.abspath(value), "digest": digest(payload(value))}
@@ -120,6 +148,8 @@ def describe_input(value: Any) -> Any:
         return {name: describe_input(inner) for name, inner in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [describe_input(inner) for inner in value]
+    if isinstance(value, str) and "://" in value:
+        return {"url": PASSWORD.sub(r"\1", value)}
     return value
 
 
@@ -135,6 +165,7 @@ def run_stage(run: Run, config: StageConfig, inputs: StageInputs, out: Path) -> 
     _claim(out / "config.json", config.model_dump(mode="json"), identity(config))
     _claim(out / "inputs.json", described, _digests(described))
     if is_done(out):
+        shutil.rmtree(out / "checkpoints", ignore_errors=True)
         return out
     write_json(out / "environment.json", environment())
     began = time.monotonic()
@@ -144,12 +175,24 @@ def run_stage(run: Run, config: StageConfig, inputs: StageInputs, out: Path) -> 
 
 
 def finish(out: Path, *, seconds: float) -> None:
-    """Seal an artifact: drop its checkpoints, write its README and, last, ``DONE.json``."""
-    shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    """Seal an artifact: write its README and, last, ``DONE.json``; then drop its checkpoints."""
     headline = read_json(out / "headline.json") if (out / "headline.json").is_file() else {}
     done = {"digest": digest(out / "output"), "seconds": round(seconds, 3), "headline": headline}
     write_text(out / "README.md", _readme(out, done))
-    write_json(out / "DONE.json", done)
+    files = {file.relative_to(out).as_posix(): digest(file) for file in sealed_files(out)}
+    write_sealed(out / "DONE.json", done | {"files": files})
+    shutil.rmtree(out / "checkpoints", ignore_errors=True)
+
+
+def sealed_files(out: Path) -> list[Path]:
+    """Every file of an artifact that ``DONE.json`` answers for: all but the checkpoints."""
+    return sorted(
+        file
+        for file in out.rglob("*")
+        if file.is_file()
+        and file.relative_to(out).parts[0] not in {*UNSEALED, "checkpoints"}
+        and file.suffix != ".tmp"
+    )
 
 
 def write_headline(out: Path, headline: Mapping[str, Any]) -> None:
@@ -204,6 +247,8 @@ def _digests(described: Any) -> Any:
     if isinstance(described, dict):
         if set(described) == {"path", "digest"}:
             return described["digest"]
+        if set(described) == {"url"}:
+            return "a store"  # wherever it has been moved to
         return {name: _digests(value) for name, value in described.items()}
     if isinstance(described, list):
         return [_digests(value) for value in described]

@@ -1,0 +1,142 @@
+"""The stages by name: where the Config, the Inputs and the run of each are found.
+
+A stage's module is imported when it is asked for and not before, so that rating votes or
+labelling never loads torch. The order is that of one iteration.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+from accord.config import InputError, StageConfig, StageInputs, nearest
+from accord.runtime.artifacts import Run
+
+__all__ = ["STAGES", "Stage", "load"]
+
+# What ``pip install accord[train]`` brings; without them the labelling stages still work.
+TRAINING_PACKAGES = {"torch", "transformers", "tokenizers", "safetensors", "jaxtyping"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The three names of a stage, under its own."""
+
+    kind: str
+    config: type[StageConfig]
+    inputs: type[StageInputs]
+    run: Run
+
+
+def load(kind: str) -> Stage:
+    """Import one stage.
+
+    Raises:
+        InputError: there is no such stage, or the packages it trains with are not installed.
+    """
+    if kind not in STAGES:
+        raise InputError(f"unknown stage `{kind}`{nearest(kind, list(STAGES))}")
+    try:
+        module = STAGES[kind]()
+    except ModuleNotFoundError as error:
+        if error.name not in TRAINING_PACKAGES:
+            raise
+        raise InputError(
+            f"the stage `{kind}` needs the package `{error.name}`; "
+            "install it with `pip install 'accord[train]'`"
+        ) from error
+    return Stage(kind, module.Config, module.Inputs, module.run)
+
+
+def _world() -> ModuleType:
+    from accord.stages import world
+
+    return world
+
+
+def _import_data() -> ModuleType:
+    from accord.stages import import_data
+
+    return import_data
+
+
+def _pretrain() -> ModuleType:
+    from accord.stages import pretrain
+
+    return pretrain
+
+
+def _sft() -> ModuleType:
+    from accord.stages import sft
+
+    return sft
+
+
+def _sample() -> ModuleType:
+    from accord.stages import sample
+
+    return sample
+
+
+def _publish() -> ModuleType:
+    from accord.stages import publish
+
+    return publish
+
+
+def _simulate_labelers() -> ModuleType:
+    from accord.stages import simulate_labelers
+
+    return simulate_labelers
+
+
+def _collect() -> ModuleType:
+    from accord.stages import collect
+
+    return collect
+
+
+def _rate() -> ModuleType:
+    from accord.stages import rate
+
+    return rate
+
+
+def _preference_pretraining() -> ModuleType:
+    from accord.stages import preference_pretraining
+
+    return preference_pretraining
+
+
+def _preference_model() -> ModuleType:
+    from accord.stages import preference_model
+
+    return preference_model
+
+
+def _ppo() -> ModuleType:
+    from accord.stages import ppo
+
+    return ppo
+
+
+def _evaluate() -> ModuleType:
+    from accord.stages import evaluate
+
+    return evaluate
+
+
+STAGES: dict[str, Callable[[], ModuleType]] = {
+    "world": _world,
+    "import_data": _import_data,
+    "pretrain": _pretrain,
+    "sft": _sft,
+    "sample": _sample,
+    "publish": _publish,
+    "simulate_labelers": _simulate_labelers,
+    "collect": _collect,
+    "rate": _rate,
+    "preference_pretraining": _preference_pretraining,
+    "preference_model": _preference_model,
+    "ppo": _ppo,
+    "evaluate": _evaluate,
+}

@@ -1,0 +1,106 @@
+"""Axes: round tick values, and where a value lies between the ends, in percent.
+
+Figures are drawn in percent of their frame, so that they are as wide as the page allows while
+their text keeps its size, on a desk and on a phone.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from accord.reports.estimates import Unit, show, significant
+
+STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)  # people read these steps without thinking
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One labelled value of an axis."""
+
+    at: float  #: percent from the axis' low end
+    text: str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A linear axis."""
+
+    low: float
+    high: float
+    ticks: tuple[Tick, ...]
+
+    def at(self, value: float) -> float:
+        """Percent from the low end; values outside stop at the frame."""
+        share = (value - self.low) / (self.high - self.low)
+        return round(100 * min(1.0, max(0.0, share)), 2)
+
+    def up(self, value: float) -> float:
+        """Percent from the top, for vertical axes: SVG counts downwards."""
+        return round(100 - self.at(value), 2)
+
+    def holds(self, value: float | None) -> bool:
+        """True when the value can be drawn without being cut."""
+        return value is not None and self.low <= value <= self.high
+
+
+def rate_axis(*, low: float = 0.0, high: float = 1.0, step: float = 0.25) -> Axis:
+    """An axis of rates, written in percent."""
+    number = round((high - low) / step)
+    values = [low + i * step for i in range(number + 1)]
+    percent = Unit(decimals=0, scale=100, suffix="%")
+    return _axis(low, high, [(value, show(value, percent)) for value in values])
+
+
+def axis_for(
+    values: Iterable[float | None],
+    *,
+    include: tuple[float, ...] = (),
+    ticks: int = 4,
+    unit: Unit | None = None,
+) -> Axis:
+    """An axis that holds all the values, with about ``ticks`` round labels.
+
+    >>> [tick.text for tick in axis_for([1.2, 9.1], include=(0,)).ticks]
+    ['0', '2.5', '5', '7.5', '10']
+    """
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    known += list(include)
+    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    if low == high:
+        low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
+    step = _step((high - low) / ticks)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    marks = [round(i * step, 12) for i in range(first, last + 1)]
+    written = [(mark, significant(mark) if unit is None else show(mark, unit)) for mark in marks]
+    return _axis(marks[0], marks[-1], written)
+
+
+def _step(rough: float) -> float:
+    magnitude = 10 ** math.floor(math.log10(rough))
+    return next(s * magnitude for s in STEPS if s * magnitude >= rough * (1 - 1e-9))
+
+
+def _axis(low: float, high: float, marks: list[tuple[float, str]]) -> Axis:
+    bare = Axis(low, high, ())
+    return Axis(low, high, tuple(Tick(bare.at(value), text) for value, text in marks))
+
+
+def thinned(points: list[tuple[float, float]], most: int) -> list[tuple[float, float]]:
+    """At most ``most`` points: the mean of each run of neighbours, the last point kept as it is.
+
+    >>> thinned([(0, 1.0), (1, 3.0), (2, 5.0), (3, 7.0), (4, 9.0)], 3)
+    [(0.5, 2.0), (2.5, 6.0), (4, 9.0)]
+    """
+    if len(points) <= most:
+        return points
+    body, last = points[:-1], points[-1]
+    width = math.ceil(len(body) / (most - 1))
+    groups = [body[i : i + width] for i in range(0, len(body), width)]
+    return [(_mean(x for x, _ in group), _mean(y for _, y in group)) for group in groups] + [last]
+
+
+def _mean(values: Iterable[float]) -> float:
+    known = list(values)
+    return sum(known) / len(known)
+
+

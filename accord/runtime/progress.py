@@ -1,0 +1,53 @@
+"""Progress bars with the time left, on a terminal; silence anywhere else."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+T = TypeVar("T")
+
+Advance = Callable[..., None]  #: advance(1, "loss 2.31"): steps done, and a note beside the bar
+
+
+@contextmanager
+def bar(total: int, description: str, *, completed: int = 0) -> Iterator[Advance]:
+    """A bar over ``total`` steps, ``completed`` of which were done by an earlier run.
+
+    Yields:
+        A function to call after each step: ``advance(steps=1, note="")``.
+    """
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(description, total=total, completed=completed, note="")
+
+        def advance(steps: int = 1, note: str = "") -> None:
+            progress.update(task, advance=steps, **({"note": note} if note else {}))
+
+        yield advance
+
+
+def track(items: Iterable[T], total: int, description: str) -> Iterator[T]:
+    """The items one after another, with a bar."""
+    with bar(total, description) as advance:
+        for item in items:
+            yield item
+            advance()
