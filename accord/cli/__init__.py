@@ -1,0 +1,47 @@
+"""The command line, ``accord``: one file for each group of commands, arguments only."""
+
+from typing import Annotated
+
+import typer
+
+import accord
+from accord.cli import chat, report, run, stage, verify
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="accord",
+    help="Reinforcement learning from human feedback, from the key press to the policy.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"accord {accord.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _accord(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Reinforcement learning from human feedback, from the key press to the policy."""
+
+
+app.command("run")(run.run)
+app.command("report")(report.report)
+app.command("verify")(verify.verify)
+app.command("chat")(chat.chat)
+stage.register(app)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,1 @@
+"""Data: text to tensors and back; a tokenizer is an argument, a model never is."""

@@ -30,11 +30,14 @@ class Tokenizer(Protocol):
     """What is asked of a tokenizer; those of ``transformers`` have it."""
 
     @property
-    def eos_token_id(self) -> Any: ...  # noqa: D102
+    def eos_token_id(self) -> Any:
+        """The token that ends every response."""
 
-    def __call__(self, text: Any, *, add_special_tokens: bool) -> Any: ...
+    def __call__(self, text: Any, *, add_special_tokens: bool) -> Any:
+        """``{"input_ids": [...]}`` of each text."""
 
-    def decode(self, token_ids: Any, **options: Any) -> Any: ...  # noqa: D102
+    def decode(self, token_ids: Any, **options: Any) -> Any:
+        """The text of some tokens."""
 
 
 def render(messages: Iterable[Message]) -> str:

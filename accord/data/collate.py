@@ -50,19 +50,11 @@ class Sequences:
         """[B T] where each response token lies in its row; past the end, the last real token."""
         offsets = torch.arange(self._longest_response(), device=self.tokens.device)
         positions = self.prompt_lengths[:, None] + offsets
-        return torch.minimum(positions, self.end_positions()[:, None])
-
-    def predicting_positions(self) -> Tensor:
-        """[B T] where the model predicts each response token: one place before it."""
-        return (self.response_positions() - 1).clamp(min=0)
+        return torch.minimum(positions, (self.lengths() - 1)[:, None])
 
     def response_tokens(self) -> Tensor:
         """[B T] the responses, left-aligned; past the end, the last real token."""
         return self.tokens.gather(1, self.response_positions())
-
-    def end_positions(self) -> Tensor:
-        """[B] where the last real token lies, at which a preference model reads its score."""
-        return self.lengths() - 1
 
     def select(self, indexes: Sequence[int] | Tensor) -> "Sequences":
         """Some of the rows, trimmed to the longest of them."""

@@ -72,7 +72,8 @@ def train_tokenizer(texts: Iterable[str], vocabulary_size: int) -> Any:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
+    fast: Any = PreTrainedTokenizerFast  # its constructor has no annotations
+    return fast(
         tokenizer_object=tokenizer,
         eos_token=EOS,
         pad_token=PAD,

@@ -110,10 +110,11 @@ def clipped_value_loss(
     ...                    torch.tensor([[True]]), value_clip_range=.2)
     tensor([[0.0450]])
     """
-    old, returns = old_values.detach(), returns.detach()
+    values = values.masked_fill(~mask, 0)
+    old = old_values.detach().masked_fill(~mask, 0)
+    returns = returns.detach().masked_fill(~mask, 0)
     clipped = old + (values - old).clamp(-value_clip_range, value_clip_range)
-    worse = torch.maximum((values - returns) ** 2, (clipped - returns) ** 2)
-    return 0.5 * worse.masked_fill(~mask, 0)
+    return 0.5 * torch.maximum((values - returns) ** 2, (clipped - returns) ** 2)
 
 
 def clip_fraction(

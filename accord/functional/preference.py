@@ -151,9 +151,11 @@ def plackett_luce_loss(
     present = mask[:, :, None] & mask[:, None, :]
     if (present & ~alone & (ranks[:, :, None] == ranks[:, None, :])).any():
         raise ValueError("two candidates of a comparison share a rank; use `ranking_loss` for ties")
+    # An absent candidate is its own only rival: log exp 0 − 0 adds nothing.
+    scores = scores.masked_fill(~mask, 0)
     not_above = ranking_pairs(ranks, mask) | alone
     rivals = scores[:, None, :].masked_fill(~not_above, -torch.inf)
-    return (rivals.logsumexp(dim=2) - scores).masked_fill(~mask, 0).sum(dim=1)
+    return (rivals.logsumexp(dim=2) - scores).sum(dim=1)
 
 
 def best_of_k_loss(scores: Float[Tensor, "N K"], best: Int[Tensor, "N"]) -> Float[Tensor, "N"]:

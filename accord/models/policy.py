@@ -58,9 +58,7 @@ def logprobs(
     """
     places = response_places(prompt_lengths, response_lengths)
     logits, chosen = _choices(model, tokens, places)
-    return spread(
-        token_logprobs(logits, chosen, temperature=temperature), places, response_lengths
-    )
+    return spread(token_logprobs(logits, chosen, temperature=temperature), places, response_lengths)
 
 
 def logprobs_and_entropy(

@@ -85,9 +85,8 @@ def fit(
     array([0., 0.])
     """
     votes, group, problems = _prepared(votes, prior_sd)
-    wins = _tally(votes, votes.outcome)
+    wins = _tally(votes, votes.outcome, 1 - votes.outcome)
     games = wins + wins.T
-    a, b = votes.a, votes.b
 
     def log_likelihood(theta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         gap = theta[:, None] - theta[None, :]
@@ -98,9 +97,20 @@ def fit(
         return value, gradient, np.diag(each.sum(axis=1)) - each
 
     theta, bread, value = _solve(log_likelihood, group, len(votes.names), prior_sd)
-    residual = votes.weight * (votes.outcome - expit(theta[a] - theta[b]))
-    scores = _score_matrix(votes, residual, [])
-    return _finished(votes, group, problems, (theta, bread, value), (scores, cluster))
+    residual = votes.weight * (votes.outcome - expit(theta[votes.a] - theta[votes.b]))
+    scores = _score_matrix(votes, residual)
+    covariance, degrees, more = _clustered(votes, scores, bread, cluster)
+    return Fit(
+        names=votes.names,
+        strengths=theta,
+        covariance=_centered(covariance, group),
+        model_covariance=_centered(bread, group),
+        groups=_named(votes.names, group),
+        votes=games.sum(axis=1),
+        degrees_of_freedom=degrees,
+        problems=(*problems, *more),
+        log_likelihood=value,
+    )
 
 
 def fit_davidson(
@@ -138,8 +148,193 @@ def fit_davidson(
     is_tie = votes.outcome == 0.5  # noqa: PLR2004 - a tie
     if prior_sd is None and (is_tie.all() or not is_tie.any()):
         raise ValueError("with no ties, or only ties, ν has no maximum; give a `prior_sd`")
-    wins = _tally(votes, votes.outcome * ~is_tie)
-    # ``_tally`` gives each pair what the other did not get; drop the ties from that.
-    ties = _tally(votes, is_tie * 1.0, mirrored=True)
-    wins = wins - ties * _second_half(votes)
-    return _davidson(votes, group, problems, prior_sd=prior_sd, cluster=cluster)
+    wins = _tally(votes, votes.outcome == 1, votes.outcome == 0)
+    ties = _tally(votes, is_tie, is_tie)
+    games, number = wins + wins.T + ties, len(votes.names)
+
+    def log_likelihood(parameters: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        win, tie, log_win, log_tie = _davidson_probabilities(parameters)
+        value = float((wins * log_win).sum() + (ties * log_tie).sum() / 2)
+        expected = (win - win.T) / 2
+        gradient = ((wins - wins.T) / 2 - games * expected).sum(axis=1)
+        each = games * ((win + win.T) / 4 - expected**2)
+        mixed = -(games * expected * tie).sum(axis=1)
+        information = np.zeros((number + 1, number + 1))
+        information[:number, :number] = np.diag(each.sum(axis=1)) - each
+        information[:number, number] = information[number, :number] = mixed
+        information[number, number] = (games * tie * (1 - tie)).sum() / 2
+        of_tie = (ties - games * tie).sum() / 2
+        return value, np.append(gradient, of_tie), information
+
+    theta, bread, value = _solve(log_likelihood, group, number + 1, prior_sd)
+    win, tie, _, _ = _davidson_probabilities(theta)
+    expected = ((win - win.T) / 2)[votes.a, votes.b]
+    residual = votes.weight * (votes.outcome - 0.5 - expected)
+    of_tie = votes.weight * (is_tie - tie[votes.a, votes.b])
+    scores = _score_matrix(votes, residual, of_tie)
+    covariance, degrees, more = _clustered(votes, scores, bread, cluster)
+    return Fit(
+        names=votes.names,
+        strengths=theta[:number],
+        covariance=_centered(covariance[:number, :number], group),
+        model_covariance=_centered(bread[:number, :number], group),
+        groups=_named(votes.names, group),
+        votes=games.sum(axis=1),
+        degrees_of_freedom=degrees,
+        problems=(*problems, *more),
+        log_likelihood=value,
+        tie=math.exp(theta[number]),
+    )
+
+
+def _davidson_probabilities(
+    parameters: FloatArray,
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Probabilities of row beating column and of a tie, and their logarithms."""
+    half_gap = (parameters[:-1, None] - parameters[None, :-1]) / 2
+    total = np.logaddexp(np.logaddexp(half_gap, -half_gap), parameters[-1])
+    log_win, log_tie = half_gap - total, parameters[-1] - total
+    return np.exp(log_win), np.exp(log_tie), log_win, log_tie
+
+
+def _prepared(votes: Votes, prior_sd: float | None) -> tuple[Votes, IntArray, tuple[Problem, ...]]:
+    """The votes that count, the group of each policy, and what is wrong with them."""
+    if prior_sd is not None and not 0 < prior_sd < math.inf:
+        raise ValueError("`prior_sd` must be positive and finite, or None for maximum likelihood")
+    votes = votes.where((votes.a != votes.b) & (votes.weight > 0))
+    wins = _tally(votes, votes.outcome, 1 - votes.outcome)
+    number, group = connected_components(wins, directed=False)
+    pieces, piece = connected_components(wins, directed=True, connection="strong")
+    if prior_sd is None and pieces > number:
+        raise ValueError(
+            "some policies always beat others, so the likelihood has no maximum; give a `prior_sd`"
+        )
+    problems = []
+    if number > 1:
+        problems.append(Problem("disconnected", _disconnected(_named(votes.names, group))))
+    played = wins.sum(axis=0) + wins.sum(axis=1) > 0
+    extremes = 0
+    for code, verb, total in (
+        ("unbeaten", "lost", wins.sum(axis=0)),
+        ("winless", "won", wins.sum(axis=1)),
+    ):
+        for i in np.flatnonzero(played & (total == 0)):
+            extremes += 1
+            problems.append(
+                Problem(
+                    code,
+                    f"`{votes.names[i]}` never {verb} or tied: how far it is from the others "
+                    "rests on the prior",
+                )
+            )
+    if pieces > number + extremes:
+        sets = " | ".join(", ".join(part) for part in _named(votes.names, piece))
+        problems.append(
+            Problem(
+                "separated",
+                f"between some of the sets {sets} one always beat the other: how far they are "
+                "apart rests on the prior",
+            )
+        )
+    return votes, group.astype(np.int64), tuple(problems)
+
+
+def _disconnected(groups: tuple[tuple[str, ...], ...]) -> str:
+    listed = " | ".join(", ".join(group) for group in groups)
+    return f"no votes connect {listed}: ratings of different groups cannot be compared"
+
+
+def _tally(votes: Votes, of_a: NDArray[Any], of_b: NDArray[Any]) -> FloatArray:
+    """Weighted sums by pair: ``of_a`` counted at [a, b] and ``of_b`` at [b, a]."""
+    number = len(votes.names)
+    cells = np.concatenate([votes.a * number + votes.b, votes.b * number + votes.a])
+    amounts = np.concatenate([votes.weight * of_a, votes.weight * of_b])
+    sums = np.bincount(cells, amounts, minlength=number**2).astype(np.float64)
+    return sums.reshape(number, number)
+
+
+def _solve(
+    log_likelihood: Objective, group: IntArray, size: int, prior_sd: float | None
+) -> tuple[FloatArray, FloatArray, float]:
+    """Newton's method with step halving: parameters, inverse information, log-likelihood."""
+    precision = 0.0 if prior_sd is None else prior_sd**-2
+    level = np.zeros((size, size))  # fixes the mean of each group, which the votes do not
+    level[: len(group), : len(group)] = group[:, None] == group[None, :]
+
+    def penalised(x: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        value, gradient, information = log_likelihood(x)
+        information = information + precision * np.eye(size) + level
+        return value - precision * float(x @ x) / 2, gradient - precision * x, information
+
+    x = np.zeros(size)
+    value, gradient, information = penalised(x)
+    for _ in range(MAX_ITERATIONS):
+        step = np.linalg.solve(information, gradient)
+        decrement = float(step @ gradient)
+        while penalised(x + step)[0] < value - 1e-12 * (1 + abs(value)):
+            step = step / 2
+        x = x + step
+        value, gradient, information = penalised(x)
+        if decrement < 1e-12:  # noqa: PLR2004 - in log-likelihood; the next would be its square
+            bread: FloatArray = np.linalg.inv(information).astype(np.float64)
+            return x, bread, log_likelihood(x)[0]
+    raise ValueError("the fit did not converge; give a smaller `prior_sd`")
+
+
+def _score_matrix(votes: Votes, residual: FloatArray, of_tie: FloatArray | None = None) -> Any:
+    """Gradient of each vote's log-likelihood: [votes, policies], and ν's as a last column."""
+    rows, number = np.arange(len(votes)), len(votes.names)
+    entries, columns = [residual, -residual], [votes.a, votes.b]
+    if of_tie is not None:
+        entries, columns = [*entries, of_tie], [*columns, np.full(len(votes), number)]
+    where = (np.tile(rows, len(entries)), np.concatenate(columns))
+    shape = (len(votes), number + (of_tie is not None))
+    return sparse.csr_array((np.concatenate(entries), where), shape=shape)
+
+
+def _clustered(
+    votes: Votes, scores: Any, bread: FloatArray, cluster: Sequence[str]
+) -> tuple[FloatArray, float, tuple[Problem, ...]]:
+    """Covariance, degrees of freedom, and what is wrong with the clusters."""
+    known = {"labeler": votes.labeler, "prompt": votes.prompt}
+    codes, sizes, problems = [], [], []
+    for name in dict.fromkeys(cluster):
+        if name not in known:
+            raise ValueError(f"unknown cluster `{name}`; known: `labeler`, `prompt`")
+        size = len(np.unique(known[name]))
+        if size == 1:
+            problems.append(
+                Problem(
+                    f"one_{name}",
+                    f"all votes share one {name}: how much {name}s differ is not in the intervals",
+                )
+            )
+        if size > 1:
+            codes.append(known[name])
+            sizes.append(size)
+        if 1 < size < FEW_CLUSTERS:
+            problems.append(
+                Problem(
+                    "few_clusters",
+                    f"only {size} {name}s: intervals use Student's t with {size - 1} degrees of "
+                    "freedom and may still be too narrow",
+                )
+            )
+    if not codes:
+        return bread, math.inf, tuple(problems)
+    return sandwich(scores, bread, codes), min(sizes) - 1.0, tuple(problems)
+
+
+def _centered(covariance: FloatArray, group: IntArray) -> FloatArray:
+    """Covariance of the strengths minus the mean of their group."""
+    same = (group[:, None] == group[None, :]).astype(np.float64)
+    projection = np.eye(len(group)) - same / same.sum(axis=1, keepdims=True)
+    return np.asarray(projection @ covariance @ projection)
+
+
+def _named(names: tuple[str, ...], group: IntArray) -> tuple[tuple[str, ...], ...]:
+    """Names by group, in the order of each group's first name."""
+    members: dict[int, list[str]] = {}
+    for name, code in zip(names, group, strict=True):
+        members.setdefault(int(code), []).append(name)
+    return tuple(tuple(part) for part in members.values())

@@ -19,7 +19,6 @@ from scipy import sparse, stats
 
 from accord.ratings.votes import FloatArray, IntArray
 
-
 NO_SPREAD = 1e-24  # variance of values in [0, 1] that differ by rounding only
 
 

@@ -76,7 +76,7 @@ class Estimate:
     @property
     def sentence(self) -> str:
         """Everything but the link, in words, for a screen reader or a tooltip."""
-        return f"{self.text} (95% interval {self.interval}, {self.n_text})"
+        return f"{self.text} (interval {self.interval}, {self.n_text})"
 
     def verdict(self, null: float) -> str:
         """Where the interval lies: ``above``, ``below`` or ``includes`` the null, or ``unknown``."""

@@ -51,7 +51,10 @@ class Policies:
 
     def __getitem__(self, name: str) -> Policy:
         """The policy of this name; one that no artifact announced gets its bare name."""
-        return self._policies.get(name) or Policy(name, name, "tone-0", TRAINING["sft"])
+        if name in self._policies:
+            return self._policies[name]
+        place = _place(name, "")
+        return Policy(name, _label(name, place, one_round=False), f"tone-{place % TONES}", place)
 
     def rounds(self) -> list[Policy]:
         """The policies that feedback has trained, in order."""

@@ -1,0 +1,1 @@
+"""Runtime: everything stateful about running a stage."""

@@ -24,8 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from accord.config import InputError, StageConfig, StageInputs, identity
+from accord.runtime.locks import locked
 
 CHUNK = 1 << 20  # bytes read at a time while hashing
+SHORT = 40  # characters of a value that an error message shows
 PASSWORD = re.compile(r"(://[^/@:]*):[^@]*(?=@)")  # of postgresql://user:password@host/name
 UNSEALED = {"DONE.json", ".lock"}  # DONE.json seals itself; the lock is always empty
 
@@ -158,19 +160,21 @@ def run_stage(run: Run, config: StageConfig, inputs: StageInputs, out: Path) -> 
 
     Raises:
         Mismatch: ``out`` was started with a different config or with inputs that changed since.
-        InputError: an input is missing or unfinished, or ``out`` cannot be written.
+        InputError: an input is missing or unfinished, ``out`` cannot be written, or another
+            process writes it.
     """
     described = {name: describe_input(getattr(inputs, name)) for name in type(inputs).model_fields}
     _create(out)
-    _claim(out / "config.json", config.model_dump(mode="json"), identity(config))
-    _claim(out / "inputs.json", described, _digests(described))
-    if is_done(out):
-        shutil.rmtree(out / "checkpoints", ignore_errors=True)
-        return out
-    write_json(out / "environment.json", environment())
-    began = time.monotonic()
-    run(config, inputs, out)
-    finish(out, seconds=time.monotonic() - began)
+    with locked(out):
+        _claim(out / "config.json", config.model_dump(mode="json"), identity(config))
+        _claim(out / "inputs.json", described, _digests(described))
+        if is_done(out):
+            shutil.rmtree(out / "checkpoints", ignore_errors=True)
+            return out
+        write_json(out / "environment.json", environment())
+        began = time.monotonic()
+        run(config, inputs, out)
+        finish(out, seconds=time.monotonic() - began)
     return out
 
 
@@ -266,7 +270,7 @@ def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return text if len(text) <= SHORT else text[: SHORT - 3] + "..."
 
 
 def _readme(out: Path, done: dict[str, Any]) -> str:

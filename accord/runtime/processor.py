@@ -12,6 +12,7 @@ import functools
 import os
 
 import torch
+import torch.utils.deterministic
 
 LARGEST_ERROR = 2e-5  # relative to the largest entry; float32 gives about 1e-6, bfloat16 3e-3
 PROBE = 256  # rows and columns of the matrices that measure it

@@ -40,7 +40,9 @@ def bar(total: int, description: str, *, completed: int = 0) -> Iterator[Advance
         task = progress.add_task(description, total=total, completed=completed, note="")
 
         def advance(steps: int = 1, note: str = "") -> None:
-            progress.update(task, advance=steps, **({"note": note} if note else {}))
+            progress.advance(task, steps)
+            if note:
+                progress.update(task, note=note)
 
         yield advance
 

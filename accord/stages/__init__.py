@@ -11,7 +11,7 @@ from types import ModuleType
 from accord.config import InputError, StageConfig, StageInputs, nearest
 from accord.runtime.artifacts import Run
 
-__all__ = ["STAGES", "Stage", "load"]
+__all__ = ["STAGES", "Stage", "load", "needs_training"]
 
 # What ``pip install accord[train]`` brings; without them the labelling stages still work.
 TRAINING_PACKAGES = {"torch", "transformers", "tokenizers", "safetensors", "jaxtyping"}
@@ -38,13 +38,17 @@ def load(kind: str) -> Stage:
     try:
         module = STAGES[kind]()
     except ModuleNotFoundError as error:
-        if error.name not in TRAINING_PACKAGES:
-            raise
-        raise InputError(
-            f"the stage `{kind}` needs the package `{error.name}`; "
-            "install it with `pip install 'accord[train]'`"
-        ) from error
+        raise needs_training(error, kind) from error
     return Stage(kind, module.Config, module.Inputs, module.run)
+
+
+def needs_training(error: ModuleNotFoundError, what: str) -> Exception:
+    """What to tell somebody who has the labelling part only; any other error is given back."""
+    if error.name not in TRAINING_PACKAGES:
+        return error
+    return InputError(
+        f"`{what}` needs the package `{error.name}`; install it with `pip install 'accord[train]'`"
+    )
 
 
 def _world() -> ModuleType:

@@ -1,0 +1,117 @@
+"""The conversation of ``accord chat``: messages in, answers out as they appear."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+
+from rich.columns import Columns
+from rich.console import Console
+from rich.live import Live
+from rich.panel import Panel
+from rich.text import Text
+
+from accord.config import InputError
+from accord.data.chat import HUMAN, encode_prompt
+from accord.models.load import context_length, load_policy
+from accord.records import Message, Prompt, Sampling
+from accord.runtime.generate import HuggingFaceGenerator
+from accord.runtime.seeding import generator
+
+NEW, QUIT = "/new", "/quit"
+
+
+@dataclass
+class Speaker:
+    """A policy with the conversation that it has had so far."""
+
+    name: str
+    source: Path | str
+    messages: list[Message] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.model, self.tokenizer = load_policy(self.source)
+        self.generator = HuggingFaceGenerator(self.model, self.tokenizer)
+
+    def answer(self, message: str, sampling: Sampling, seed: int) -> Iterator[str]:
+        """The answer so far, again and again, longer each time; the last one is remembered."""
+        self.messages.append(Message(role="user", content=message))
+        random = generator(seed, "chat", len(self.messages))
+        text = ""
+        for piece in self.generator.stream(self._tokens(sampling), sampling, random=random):
+            # A policy that never learned to stop goes on with the other side's turn.
+            text, stop, _ = (text + piece).partition(HUMAN)
+            yield text.strip()
+            if stop:
+                break
+        self.messages.append(Message(role="assistant", content=text.strip()))
+
+    def _tokens(self, sampling: Sampling) -> list[int]:
+        """The conversation, without its oldest turns where it is longer than the context."""
+        limit = context_length(self.model)
+        for first in range(0, len(self.messages), 2):
+            prompt = Prompt(id="chat", messages=tuple(self.messages[first:]))
+            tokens = encode_prompt(self.tokenizer, prompt)
+            if limit is None or len(tokens) + sampling.max_tokens <= limit:
+                return tokens
+        self.messages.pop()
+        raise InputError(
+            f"the message and an answer of {sampling.max_tokens} tokens exceed the context of "
+            f"{limit} tokens; lower `--max-tokens` or write less"
+        )
+
+
+def talk(sources: Sequence[tuple[str, Path | str]], sampling: Sampling, seed: int) -> None:
+    """Read messages until they end, and answer each."""
+    console = Console(highlight=False)
+    speakers = [Speaker(name, source) for name, source in sources]
+    for message in _messages(console):
+        if message == NEW:
+            for speaker in speakers:
+                speaker.messages.clear()
+            continue
+        answers = [speaker.answer(message, sampling, seed) for speaker in speakers]
+        try:
+            if sys.stdin.isatty() and console.is_terminal:
+                _show(console, speakers, answers)
+            else:
+                _print(speakers, answers)
+        except InputError as error:
+            console.print(str(error), style="red", markup=False)
+
+
+def _messages(console: Console) -> Iterator[str]:
+    """Lines of the standard input, asked for on a terminal; until its end or ``/quit``."""
+    interactive = sys.stdin.isatty()
+    while True:
+        try:
+            line = console.input("[bold]you:[/] ") if interactive else sys.stdin.readline()
+        except EOFError:
+            return
+        if (not interactive and not line) or line.strip() == QUIT:
+            return
+        if line.strip():
+            yield line.strip()
+
+
+def _show(console: Console, speakers: Sequence[Speaker], answers: Sequence[Iterator[str]]) -> None:
+    """Answers side by side, growing token by token."""
+    texts = [""] * len(speakers)
+    width = console.width // len(speakers) - 1
+    with Live(console=console, refresh_per_second=20) as live:
+        for parts in zip_longest(*answers):
+            texts = [part or text for part, text in zip(parts, texts, strict=True)]
+            panels = [
+                Panel(Text(text), title=speaker.name, width=width)
+                for speaker, text in zip(speakers, texts, strict=True)
+            ]
+            live.update(Columns(panels))
+
+
+def _print(speakers: Sequence[Speaker], answers: Sequence[Iterator[str]]) -> None:
+    for speaker, parts in zip(speakers, answers, strict=True):
+        text = ""
+        for part in parts:
+            text = part
+        print(f"{speaker.name}: {text}" if len(speakers) > 1 else text, flush=True)

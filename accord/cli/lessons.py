@@ -1,0 +1,138 @@
+"""What each stage does, in words: the text of ``accord <stage> --help``."""
+
+from dataclasses import dataclass
+
+__all__ = ["LESSONS", "Lesson"]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One stage explained to somebody who has not met it."""
+
+    summary: str  #: one line, for the list of commands
+    takes: str
+    makes: str
+    rule: str  #: the formula or the rule, in words
+    example: str  #: arguments after the command's name
+
+    def text(self, command: str) -> str:
+        """The help text; its tables of inputs and settings follow it."""
+        example = " \\\n    ".join(part.strip() for part in self.example.strip().splitlines())
+        return (
+            f"{self.summary}\n\n"
+            f"Takes: {self.takes}\n\n"
+            f"Makes: {self.makes}\n\n"
+            f"Rule: {self.rule}\n\n"
+            f"Example:\n\n    accord {command} {example}\n\n"
+            f"More: docs/stages/{command.replace('-', '_')}.md"
+        )
+
+
+LESSONS = {
+    "world": Lesson(
+        summary="Write a small world whose truth is known, with its texts and prompts.",
+        takes="nothing but a seed.",
+        makes="pretraining text of mixed quality, demonstrations, prompts for training and for "
+        "evaluation, public comparisons, and the whole truth in world.json.",
+        rule="what is helpful, honest and harmless is written down, so that at the end every "
+        "answer can be judged; training never reads the truth.",
+        example="--out out/world --set seed=1",
+    ),
+    "import_data": Lesson(
+        summary="Turn public files of comparisons and texts into Accord's records.",
+        takes="files such as those of HH-RLHF or of the TL;DR comparisons.",
+        makes="demonstrations, prompts and labeled comparisons, split by prompt.",
+        rule="a prompt is in the training or in the test part, never in both, and which one "
+        "depends on a hash of its text alone.",
+        example="--inputs source=harmless.jsonl.gz\n--out out/data",
+    ),
+    "pretrain": Lesson(
+        summary="Train a language model on plain text, from nothing or going on.",
+        takes="documents, one JSON object a line; optionally a model to go on from.",
+        makes="a policy in the Hugging Face layout, with its tokenizer.",
+        rule="the loss is the mean of -log p(next token) over all tokens.",
+        example="--inputs documents=out/world --out out/base",
+    ),
+    "sft": Lesson(
+        summary="Fine-tune a policy on demonstrations of good answers.",
+        takes="a language model and demonstrations (a prompt with a good response).",
+        makes="a policy.",
+        rule="the loss is the mean of -log p(token) over the tokens of the responses; prompts "
+        "are read but not learned.",
+        example="--inputs model=out/base\n--inputs demonstrations=out/world --out out/sft",
+    ),
+    "sample": Lesson(
+        summary="Draw responses from policies and pair them for labeling.",
+        takes="one or more policies by name, and prompts.",
+        makes="responses.jsonl, and comparisons.jsonl: all responses to one prompt together.",
+        rule="a token is drawn with probability softmax(logits / temperature).",
+        example="--inputs policies.base=out/base --inputs policies.sft=out/sft\n"
+        "--inputs prompts=out/world --out out/sample",
+    ),
+    "publish": Lesson(
+        summary="Put comparisons before the labelers.",
+        takes="the artifact of sample, and a store.",
+        makes="rows in the store; publishing twice is as once.",
+        rule="a comparison is known by its id; a batch by the digest of its file.",
+        example="--inputs responses=out/sample\n--inputs store=out/ledger.sqlite --out out/publish",
+    ),
+    "simulate_labelers": Lesson(
+        summary="Let simulated labelers rank what was published.",
+        takes="a published batch, the world, and the store.",
+        makes="votes in the store, one at a time, through the same functions as people's.",
+        rule="a labeler prefers a over b with probability 1 / (1 + exp(-(u(a) - u(b)) / "
+        "temperature)), u being what this labeler sees of the truth, biases included.",
+        example="--inputs published=out/publish --inputs world=out/world\n"
+        "--inputs store=out/ledger.sqlite --out out/labels",
+    ),
+    "collect": Lesson(
+        summary="Freeze the votes of some batches, split into train and test.",
+        takes="the labeling artifacts that must be finished, and the store.",
+        makes="comparisons-train.jsonl and comparisons-test.jsonl, and the digest of the votes.",
+        rule="the split is by the hash of the prompt, so that no prompt is on both sides.",
+        example="--inputs labeled=out/labels\n--inputs store=out/ledger.sqlite --out out/collect",
+    ),
+    "rate": Lesson(
+        summary="Rate policies from votes: Elo, Bradley-Terry, intervals, agreement.",
+        takes="the artifact of collect.",
+        makes="ratings.json and ratings.md.",
+        rule="P(a beats b) = 1 / (1 + 10^((rating(b) - rating(a)) / 400)), fitted by maximum "
+        "likelihood; intervals allow for votes of one labeler or prompt going together.",
+        example="--inputs comparisons=out/collect --out out/ratings",
+    ),
+    "preference_pretraining": Lesson(
+        summary="Teach a preference model from many public comparisons first.",
+        takes="a language model and public comparisons.",
+        makes="a preference model, to be trained on with people's votes.",
+        rule="the loss is -log sigmoid(score(chosen) - score(rejected)), plus lm_coef times the "
+        "language loss on the chosen text.",
+        example="--inputs model=out/base\n--inputs comparisons=out/world --out out/pmp",
+    ),
+    "preference_model": Lesson(
+        summary="Train the preference model (often called reward model) on votes.",
+        takes="a language model or a pretrained preference model, and collected comparisons.",
+        makes="a model that gives one score to a conversation, normalised on the reference.",
+        rule="for every two responses a and b of one prompt, -log sigmoid(score(a) - score(b)) "
+        "weighted by the labelers who put a above b.",
+        example="--inputs model=out/pmp\n--inputs comparisons=out/collect --out out/pm",
+    ),
+    "ppo": Lesson(
+        summary="Improve a policy against the preference model, close to where it started.",
+        takes="a policy, a preference model and prompts; optionally another reference policy.",
+        makes="a policy, and rollouts.jsonl with what it tried on the way.",
+        rule="the reward of a response is its score - kl_coef * log(p(token) / p_reference(token)) "
+        "summed over its tokens; steps are clipped at a probability ratio of 1 +- clip_range.",
+        example="--inputs policy=out/sft --inputs preference_model=out/pm\n"
+        "--inputs prompts=out/world --out out/ppo",
+    ),
+    "evaluate": Lesson(
+        summary="Compare policies on held-out prompts: truth, win rate, KL, length.",
+        takes="policies by name and prompts; optionally the world, a preference model, rollouts.",
+        makes="scores.json and samples.jsonl.",
+        rule="a win rate is wins / (wins + losses) over prompts, with a 95% interval clustered "
+        "by prompt.",
+        example="--inputs policies.sft=out/sft --inputs policies.ppo=out/ppo\n"
+        "--inputs prompts=out/world --inputs world=out/world --out out/evaluate\n"
+        "--set baseline=sft",
+    ),
+}

@@ -1,0 +1,121 @@
+"""One command for each stage: ``accord sft``, ``accord ppo`` and so on.
+
+All take the same five options. The help of each is put together when it is asked for, from the
+stage's lesson, its Inputs and its Config.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperCommand
+
+from accord import pipeline, stages
+from accord.cli.errors import plain_errors
+from accord.cli.fields import FieldHelp, fields_of
+from accord.cli.lessons import LESSONS
+from accord.cli.options import DryRun, Settings
+from accord.cli.toml import as_toml
+from accord.config import InputError, StageConfig, apply_settings, build, read_toml
+from accord.runtime import artifacts
+
+COMMAND = "Stages, one by one"  # heading of these commands in `accord --help`
+
+
+class StageCommand(TyperCommand):
+    """A command that lists the stage's inputs and settings below its help."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help, then the two tables."""
+        super().format_help(ctx, formatter)
+        with plain_errors():
+            stage = stages.load(kind_of(self.name or ""))
+            console = Console()
+            console.print(_table("inputs, for --inputs name=path", fields_of(stage.inputs)))
+            console.print(_table("settings, for --set key=value", fields_of(stage.config)))
+
+
+def register(app: typer.Typer) -> None:
+    """Add a command for every stage."""
+    for kind in stages.STAGES:
+        lesson = LESSONS[kind]
+        app.command(
+            command_of(kind),
+            cls=StageCommand,
+            help=lesson.text(command_of(kind)),
+            short_help=lesson.summary,
+            rich_help_panel=COMMAND,
+        )(_command(kind))
+
+
+def command_of(kind: str) -> str:
+    """``preference_model`` is typed as ``accord preference-model``."""
+    return kind.replace("_", "-")
+
+
+def kind_of(command: str) -> str:
+    """The stage of a command."""
+    return command.replace("-", "_")
+
+
+def _command(kind: str) -> Callable[..., None]:
+    @plain_errors()
+    def command(
+        out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the artifact.")],
+        inputs: Annotated[
+            list[str] | None,
+            typer.Option(metavar="NAME=PATH", help="One input; may be repeated."),
+        ] = None,
+        settings: Settings = None,
+        config: Annotated[
+            Path | None,
+            typer.Option(metavar="FILE", help="Settings in TOML, or an artifact's config.json."),
+        ] = None,
+        dry_run: DryRun = False,
+    ) -> None:
+        run_one(kind, inputs or [], out, resolve(kind, config, settings or []), dry_run=dry_run)
+
+    return command
+
+
+def resolve(kind: str, file: Path | None, settings: Sequence[str]) -> StageConfig:
+    """The config of one stage: defaults, then the file, then ``--set``."""
+    values: dict[str, Any] = {}
+    if file is not None:
+        values = artifacts.read_json(file) if file.suffix == ".json" else read_toml(file)
+        if not isinstance(values, dict):
+            raise InputError(f"`{file}` is not a table of settings; give a config.json or TOML")
+    plain = [setting.removeprefix(f"{kind}.") for setting in settings]
+    return build(stages.load(kind).config, apply_settings(values, plain), where=f"[{kind}]")
+
+
+def run_one(
+    kind: str, pairs: Sequence[str], out: Path, config: StageConfig, *, dry_run: bool
+) -> None:
+    """Run one stage into ``out``, or say what that would do."""
+    inputs = pipeline.inputs_from_text(kind, pairs)
+    if dry_run:
+        typer.echo(f"# {out}: {pipeline.state(out)}")
+        described = {k: v for k, v in inputs.model_dump(mode="json").items() if v is not None}
+        typer.echo(as_toml({"inputs": described} | config.model_dump(mode="json")))
+        return
+    artifacts.run_stage(stages.load(kind).run, config, inputs, out)
+    done = artifacts.read_json(out / "DONE.json")
+    typer.echo(f"{out}: digest {done['digest']}")
+    for name, value in done["headline"].items():
+        typer.echo(f"  {name}: {value if isinstance(value, str) else json.dumps(value)}")
+
+
+def _table(title: str, fields: Sequence[FieldHelp]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for heading in ("name", "type", "default", "meaning"):
+        table.add_column(heading, overflow="fold")
+    for field in fields:
+        default = field.default or ("" if field.type == "table" else "needed")
+        table.add_row(*(Text(cell) for cell in (field.name, field.type, default, field.meaning)))
+    return table

@@ -1,0 +1,170 @@
+"""What the run claims, and whether its own intervals carry it.
+
+A claim is supported when its whole interval lies on the claimed side of "no difference";
+it is refuted when the whole interval lies on the other side; else it is not shown. The rule is
+fixed here, before any number is seen, and every claim is printed whichever way it falls.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from accord.reports.estimates import PERCENT, POINT_GAP, Estimate
+from accord.reports.facts import Facts
+from accord.reports.read import Source
+from accord.reports.schemas import Difference, PolicyScore, WinRate
+
+Verdict = Literal["supported", "not shown", "refuted", "no interval"]
+EVEN = 0.5  # a win rate that says nothing
+WORDS: dict[str, Verdict] = {
+    "above": "supported",
+    "includes": "not shown",
+    "below": "refuted",
+    "unknown": "no interval",
+}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement with the estimate that has to carry it."""
+
+    text: str
+    estimate: Estimate
+    null: float  #: the value that would mean "no difference"
+    contrary: str  #: what to say when the interval lies on the other side
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the interval carries the statement."""
+        return WORDS[self.estimate.verdict(self.null)]
+
+    @property
+    def warning(self) -> str:
+        """What a reader has to be told, or nothing when the claim is supported."""
+        shown = f"{self.estimate.text}, interval {self.estimate.interval}"
+        if self.verdict == "supported":
+            return ""
+        if self.verdict == "refuted":
+            return f"{self.contrary} ({shown})."
+        if self.verdict == "no interval":
+            return f"“{self.text}” cannot be judged: the artifact gives no interval."
+        boundary = "50%" if self.null == EVEN else "zero"
+        return f"“{self.text}” is not supported: the interval includes {boundary} ({shown})."
+
+
+def decided(win_rate: WinRate, source: Source) -> Estimate:
+    """The share of wins among decided comparisons."""
+    n = None
+    if win_rate.wins is not None and win_rate.losses is not None:
+        n = win_rate.wins + win_rate.losses
+    low, high = win_rate.decided_low, win_rate.decided_high
+    return Estimate(win_rate.decided, low, high, n, source, PERCENT)
+
+
+def half_ties(win_rate: WinRate, source: Source) -> Estimate:
+    """The win rate with a tie as half a win."""
+    low, high = win_rate.half_ties_low, win_rate.half_ties_high
+    return Estimate(win_rate.half_ties, low, high, win_rate.n, source, PERCENT)
+
+
+def rating_gap(difference: Difference, votes: int | None, source: Source) -> Estimate:
+    """The rating of one policy minus another's, in Elo points."""
+    low, high = difference.low, difference.high
+    return Estimate(difference.difference, low, high, votes, source, POINT_GAP)
+
+
+def find_gap(facts: Facts, name: str, other: str) -> Estimate | None:
+    """The rating gap between two policies by the last ratings, whichever way it is stored."""
+    ratings = facts.last_ratings
+    if ratings is None:
+        return None
+    votes = ratings.value.n_votes
+    for one in ratings.value.differences:
+        if (one.a, one.b) == (name, other):
+            return rating_gap(one, votes, ratings.source)
+        if (one.a, one.b) == (other, name):
+            gap = rating_gap(one, votes, ratings.source)
+            return Estimate(
+                _minus(gap.value), _minus(gap.high), _minus(gap.low), votes, gap.source, POINT_GAP
+            )
+    return None
+
+
+def _minus(value: float | None) -> float | None:
+    return None if value is None else -value
+
+
+def claims(facts: Facts) -> list[Claim]:
+    """Every claim of the run, the main one first."""
+    return _against_baseline(facts) + _by_people(facts) + _by_accuracy(facts)
+
+
+def _against_baseline(facts: Facts) -> list[Claim]:
+    if facts.scores is None:
+        return []
+    source, found = facts.scores.source, []
+    for greedy in (False, True):
+        how = "decoded greedily" if greedy else "sampled at temperature 1"
+        for score in reversed(facts.scored(greedy=greedy)):
+            policy = facts.policies[score.policy]
+            if score.win_rate is None or not policy.is_round:
+                continue
+            against = facts.policies[score.win_rate.against or facts.baseline].label
+            found.append(
+                Claim(
+                    f"{policy.label} gives better answers than {against}, {how}",
+                    decided(score.win_rate, source),
+                    EVEN,
+                    f"{policy.label} gives worse answers than {against}, {how}",
+                )
+            )
+    return found
+
+
+def _by_people(facts: Facts) -> list[Claim]:
+    """Neighbours in the order of the run: each round against what came before it."""
+    ratings = facts.last_ratings
+    if ratings is None:
+        return []
+    names = [p.name for p in facts.policies if _is_rated(p.name, facts)]
+    found = []
+    for before, after in zip(names, names[1:], strict=False):
+        gap = find_gap(facts, after, before)
+        if gap is None:
+            continue
+        new, old = facts.policies[after].label, facts.policies[before].label
+        text, contrary = f"Labelers prefer {new} to {old}", f"Labelers prefer {old} to {new}"
+        found.append(Claim(text, gap, 0.0, contrary))
+    return found
+
+
+def _is_rated(name: str, facts: Facts) -> bool:
+    ratings = facts.last_ratings
+    return ratings is not None and name in {rating.name for rating in ratings.value.ratings}
+
+
+def _by_accuracy(facts: Facts) -> list[Claim]:
+    found = []
+    for model in facts.preference_models:
+        if model.main is None:
+            continue
+        found.append(
+            Claim(
+                f"{model.stage} predicts held-out votes better than a coin",
+                model.main,
+                EVEN,
+                f"{model.stage} predicts held-out votes worse than a coin",
+            )
+        )
+    return found
+
+
+def losing_kinds(facts: Facts, score: PolicyScore) -> list[tuple[str, Estimate]]:
+    """Kinds of prompt on which a policy is worse than the baseline, its whole interval below 50%."""
+    if facts.scores is None:
+        return []
+    rates = [
+        (kind, decided(one.win_rate, facts.scores.source))
+        for kind, one in sorted(score.by_kind.items())
+        if one.win_rate is not None
+    ]
+    return [(kind, rate) for kind, rate in rates if rate.verdict(EVEN) == "below"]

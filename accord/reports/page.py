@@ -1,0 +1,169 @@
+"""Put the report together: read the run, fill the sections, write one self-contained file."""
+
+import base64
+import hashlib
+import os
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from accord.config import InputError
+from accord.reports.alarms import Alarm, alarms
+from accord.reports.claims import Claim, claims
+from accord.reports.estimates import PERCENT, PLAIN, count, show, significant
+from accord.reports.facts import Facts, gather
+from accord.reports.loop import Loop, loop
+from accord.reports.picks import SideBySide, side_by_side
+from accord.reports.read import read_run
+from accord.reports.sections_optimisation import (
+    LearningGroup,
+    RewardSection,
+    learning_groups,
+    reward_section,
+)
+from accord.reports.sections_people import (
+    LabelersSection,
+    PreferenceSection,
+    labelers_section,
+    preference_section,
+)
+from accord.reports.sections_policies import (
+    Figure,
+    KindsSection,
+    RatingsSection,
+    SideEffect,
+    criteria_figures,
+    kinds_section,
+    ratings_section,
+    side_effects,
+    win_figures,
+)
+from accord.reports.sections_run import (
+    ArtifactRow,
+    Reproduction,
+    artifact_rows,
+    missing,
+    reproduction,
+    totals,
+)
+from accord.reports.story import Headline, KeyCount, KeyNumber, headline, key_numbers
+
+NAME = "report.html"
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything that the template prints."""
+
+    title: str
+    totals: str
+    headline: Headline
+    key_numbers: list[KeyNumber | KeyCount]
+    alarms: list[Alarm]
+    claims: list[Claim]
+    loop: Loop
+    side_by_side: SideBySide | None
+    ratings: RatingsSection | None
+    wins: list[Figure]
+    criteria: list[Figure]
+    kinds: KindsSection | None
+    side_effects: list[SideEffect]
+    reward: RewardSection | None
+    preference: PreferenceSection | None
+    labelers: LabelersSection | None
+    learning: list[LearningGroup]
+    artifacts: list[ArtifactRow]
+    reproduction: Reproduction
+    missing: list[str]
+
+
+def build(directory: Path) -> Path:
+    """Write ``<directory>/report.html`` from whatever artifacts the run has so far.
+
+    Args:
+        directory: where ``accord run`` wrote to.
+
+    Returns:
+        The report's path.
+
+    Raises:
+        InputError: the directory is no run, or the report cannot be written into it.
+    """
+    page = compose(gather(read_run(directory)))
+    return _write(directory / NAME, render(page))
+
+
+def compose(facts: Facts) -> Page:
+    """Fill every section from the facts."""
+    claimed = claims(facts)
+    return Page(
+        title=facts.run.title or facts.run.directory.resolve().name,
+        totals=totals(facts),
+        headline=headline(facts),
+        key_numbers=key_numbers(facts),
+        alarms=alarms(facts, claimed),
+        claims=claimed,
+        loop=loop(facts),
+        side_by_side=side_by_side(facts),
+        ratings=ratings_section(facts),
+        wins=win_figures(facts),
+        criteria=criteria_figures(facts),
+        kinds=kinds_section(facts),
+        side_effects=side_effects(facts),
+        reward=reward_section(facts),
+        preference=preference_section(facts),
+        labelers=labelers_section(facts),
+        learning=learning_groups(facts),
+        artifacts=artifact_rows(facts.run),
+        reproduction=reproduction(facts.run),
+        missing=missing(facts),
+    )
+
+
+def render(page: Page) -> str:
+    """The page as HTML. Text of models and people is escaped: it is data, never markup."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("accord.reports"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        count=count,
+        significant=significant,
+        percent=lambda value: show(value, PERCENT),
+        plain=lambda value: show(value, PLAIN),
+    )
+    css = (resources.files("accord.reports") / "templates" / "style.css").read_text("utf-8")
+    html = environment.get_template("report.html").render(
+        page=page, css=Markup(css), policy=content_security_policy(css)
+    )
+    return "\n".join(line.rstrip() for line in html.splitlines() if line.strip()) + "\n"
+
+
+def content_security_policy(css: str) -> str:
+    """Nothing may be loaded or run; the one style sheet is let in by its hash."""
+    hashed = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{hashed}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write atomically, so that a reader never sees half a report."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(
+            f"cannot write `{path}`: {error.strerror}; make room or allow writing there"
+        ) from error
+    return path

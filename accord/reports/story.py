@@ -1,0 +1,164 @@
+"""The headline in plain words, and the handful of numbers beside it."""
+
+from dataclasses import dataclass
+
+from accord.reports.claims import EVEN, Claim, decided, find_gap, half_ties
+from accord.reports.estimates import Estimate, count, of_rate
+from accord.reports.facts import Facts
+from accord.reports.read import Source
+from accord.reports.schemas import PolicyScore
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What happened, in one sentence, with what carries it."""
+
+    sentence: str
+    support: str  #: a sentence on whether the gain is supported
+    verdict: str  #: CSS class: supported, not-shown, refuted or pending
+    main: Estimate | None
+    with_ties: Estimate | None
+    judged_by: str
+
+
+@dataclass(frozen=True)
+class KeyNumber:
+    """One of the numbers beside the headline."""
+
+    name: str
+    estimate: Estimate
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class KeyCount:
+    """A plain count beside the headline."""
+
+    name: str
+    text: str
+    note: str
+    source: Source
+
+
+def headline(facts: Facts) -> Headline:
+    """The one sentence that the whole report stands under."""
+    final = facts.final
+    if final is None or final.win_rate is None or facts.scores is None:
+        return _without_evaluation(facts)
+    rate = decided(final.win_rate, facts.scores.source)
+    ties = half_ties(final.win_rate, facts.scores.source)
+    rounds = len(facts.policies.rounds())
+    base = facts.policies[final.win_rate.against or facts.baseline].label
+    after = f"After {_word(rounds)} round{'s' if rounds != 1 else ''} of feedback"
+    verdict = rate.verdict(EVEN)
+    sentence = {
+        "above": f"{after}, the policy’s answers beat {base}’s in {rate.text} "
+        "of decided comparisons",
+        "below": f"{after}, the policy’s answers are worse than {base}’s: "
+        f"they win {rate.text} of decided comparisons",
+        "includes": f"{after}, no gain over {base} can be claimed",
+        "unknown": f"{after}, a gain over {base} cannot be judged",
+    }[verdict]
+    support = {
+        "above": f"The gain is supported: the interval, {rate.interval}, "
+        "lies wholly above one half.",
+        "below": f"The loss is supported: the interval, {rate.interval}, "
+        "lies wholly below one half.",
+        "includes": f"The policy wins {rate.text} of decided comparisons, but the interval, "
+        f"{rate.interval}, includes one half.",
+        "unknown": "The evaluation gives no interval, so its win rate proves nothing.",
+    }[verdict]
+    styles = {"above": "supported", "below": "refuted"}
+    return Headline(
+        sentence, support, styles.get(verdict, "not-shown"), rate, ties, judged_by(facts)
+    )
+
+
+def _without_evaluation(facts: Facts) -> Headline:
+    stages = facts.run.stages
+    finished = sum(stage.done is not None for stage in stages)
+    if finished == len(stages) and stages:
+        sentence = "The run is finished, but nothing in it measures a policy against another"
+    else:
+        sentence = f"The run is under way: {finished} of {len(stages)} stages are done"
+    text = "No policy has been evaluated, so there is no gain to report yet."
+    return Headline(sentence, text, "pending", None, None, "")
+
+
+def _word(number: int) -> str:
+    return NUMBERS[number] if number < len(NUMBERS) else str(number)
+
+
+def judged_by(facts: Facts) -> str:
+    """Who decided which answer was better, for the sentence under the headline."""
+    final = facts.final
+    if final is None or facts.scores is None:
+        return ""
+    named = (final.win_rate.judge if final.win_rate else "") or facts.scores.value.judge
+    if named:
+        return named
+    return "the world’s written-down truth" if final.truth else "the preference model"
+
+
+def key_numbers(facts: Facts) -> list[KeyNumber | KeyCount]:
+    """At most five numbers: win rate, good answers, rating gap, accuracy, votes."""
+    found: list[KeyNumber | KeyCount] = []
+    final = facts.final
+    if final and final.win_rate and facts.scores:
+        base = facts.policies[final.win_rate.against or facts.baseline].label
+        rate = decided(final.win_rate, facts.scores.source)
+        found.append(KeyNumber(f"decided wins against {base}", rate, "50% is no difference"))
+    return found + _good_answers(facts) + _gap(facts) + _accuracy(facts) + _votes(facts)
+
+
+def _good_answers(facts: Facts) -> list[KeyNumber | KeyCount]:
+    final = facts.final
+    if final is None or facts.scores is None or not final.truth or not final.truth.get("hhh"):
+        return []
+    rate = of_rate(final.truth["hhh"], facts.scores.source)
+    before = _row(facts, facts.baseline)
+    old = of_rate(before.truth.get("hhh"), facts.scores.source) if before and before.truth else None
+    base = facts.policies[facts.baseline].label
+    note = f"{base}: {old.text} ({old.interval})" if old else ""
+    return [KeyNumber("answers helpful, honest and harmless", rate, note)]
+
+
+def _row(facts: Facts, name: str) -> PolicyScore | None:
+    rows = [score for score in facts.scored(greedy=False) if score.policy == name]
+    return rows[0] if rows else None
+
+
+def _gap(facts: Facts) -> list[KeyNumber | KeyCount]:
+    """The last policy that labelers have seen against the baseline."""
+    for policy in reversed(facts.policies.rounds()):
+        gap = find_gap(facts, policy.name, facts.baseline)
+        if gap is not None:
+            base = facts.policies[facts.baseline].label
+            note = "in the votes; 0 is no difference"
+            return [KeyNumber(f"Elo points, {policy.label} over {base}", gap, note)]
+    return []
+
+
+def _accuracy(facts: Facts) -> list[KeyNumber | KeyCount]:
+    if not facts.preference_models or facts.preference_models[-1].main is None:
+        return []
+    model = facts.preference_models[-1]
+    ceiling = f"labelers’ ceiling: {model.ceilings[0][1].text}" if model.ceilings else ""
+    assert model.main is not None
+    return [KeyNumber("of held-out votes predicted", model.main, ceiling)]
+
+
+def _votes(facts: Facts) -> list[KeyNumber | KeyCount]:
+    votes = facts.last_votes
+    if votes is None or votes.value.votes is None:
+        return []
+    people = len(votes.value.labelers)
+    note = f"by {count(people)} labelers" if people else ""
+    return [KeyCount("preferences collected", count(votes.value.votes), note, votes.source)]
+
+
+def supported(claimed: list[Claim]) -> int:
+    """How many of the claims are supported."""
+    return sum(claim.verdict == "supported" for claim in claimed)

@@ -1,0 +1,153 @@
+"""Open a store, bring its tables up to date, and give transactions.
+
+SQLite by default: one file, write-ahead log, ``synchronous=NORMAL`` (a committed vote survives
+``kill -9`` of any process; a power cut may take the last moments but never corrupts the file).
+Writers take the write lock when they begin, so that two of them wait for each other instead of
+failing half way. Any other SQLAlchemy URL is passed on; PostgreSQL is tested.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from pydantic import AfterValidator
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.orm import Session
+
+from accord.config import InputError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+LOCK_WAIT_SECONDS = 60  # how long a writer waits for the other writers of a SQLite file
+MIGRATION_LOCK = 4_107_733  # PostgreSQL advisory lock: only one process changes the tables
+LATER = {"read_later": True}  # marks connections that take no write lock when they begin
+
+
+def _without_password(url: str) -> str:
+    if "://" in url and make_url(url).password:
+        raise ValueError(
+            "a password in the store's URL would be written into artifacts; "
+            "leave it out and give it in `PGPASSWORD` or a `.pgpass` file"
+        )
+    return url
+
+
+StoreUrl = Annotated[str, AfterValidator(_without_password)]  #: of a stage's ``Inputs``
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store. Use as a context manager, so that the database is closed in the end."""
+
+    engine: Engine
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction that may write: commits at the end, rolls back on any exception."""
+        with Session(self.engine) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One consistent view of the ledger, that blocks no writer. What it writes is dropped."""
+        with Session(self.engine.execution_options(**LATER)) as session:
+            yield session
+            session.rollback()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_store(url: str) -> Store:
+    """Open a store, create it if it is not there, upgrade its tables if they are older.
+
+    Args:
+        url: path of a SQLite file (``runs/hh/ledger.sqlite``) or any SQLAlchemy URL
+            (``postgresql+psycopg://host/name``).
+
+    Raises:
+        InputError: the URL cannot be understood or reached, its driver is not installed, the file
+            is no database, or the store was made by a newer version of Accord.
+    """
+    location = _location(url)
+    try:
+        engine = create_engine(location)
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise InputError(
+            f"cannot open the store `{location}`: {error}; install the database's driver"
+        ) from error
+    if location.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    try:
+        with engine.begin() as connection:
+            _upgrade(connection)
+    except DBAPIError as error:
+        engine.dispose()
+        raise InputError(
+            f"cannot open the store `{location}`: {error.orig}; "
+            "check that the folder exists, that it may be written and that it is a store"
+        ) from error
+    except InputError:
+        engine.dispose()
+        raise
+    return Store(engine)
+
+
+def _location(url: str) -> URL:
+    if "://" not in url:
+        return URL.create("sqlite", database=url)
+    try:
+        return make_url(url)
+    except ArgumentError as error:
+        raise InputError(
+            f"`{url}` is no store; give the path of a SQLite file, or an URL "
+            "such as `postgresql+psycopg://host/name`"
+        ) from error
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions are begun by _begin_sqlite, not by the driver
+    connection.execute(f"PRAGMA busy_timeout={LOCK_WAIT_SECONDS * 1000}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    later = connection.get_execution_options().get("read_later", False)
+    connection.exec_driver_sql("BEGIN" if later else "BEGIN IMMEDIATE")
+
+
+def _upgrade(connection: Connection) -> None:
+    """Apply, inside the given transaction, the changes that this store has not had yet."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    context = MigrationContext.configure(connection)
+    current, newest = context.get_current_revision(), scripts.get_current_head()
+    if current == newest:
+        return
+    known = {script.revision for script in scripts.walk_revisions()}
+    if current is not None and current not in known:
+        raise InputError(
+            f"the store `{connection.engine.url}` has tables of version `{current}`, "
+            f"newer than the `{newest}` that this Accord knows; upgrade Accord"
+        )
+    missing = list(scripts.iterate_revisions("head", current or "base"))
+    with Operations.context(context):
+        for script in reversed(missing):
+            script.module.upgrade()
+            context.stamp(scripts, script.revision)
