@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.console import Console
 
-from accord import reports, stages, trace
+from accord import stages, trace
 from accord.config import InputError, StageConfig, StageInputs, apply_settings, build, nearest
 from accord.runtime import artifacts
 from accord.runtime.artifacts import Mismatch
@@ -108,7 +108,7 @@ def inputs_from_text(kind: str, pairs: Sequence[str]) -> StageInputs:
         field, _, key = name.partition(".")
         if not separator or not field or not text:
             raise InputError(f"cannot read `--inputs {pair}`; write `--inputs name=path`")
-        if _annotation(kinds, field) == "str":
+        if _annotation(kinds, field) in ("str", "str | None"):
             found: Any = text if "://" in text else f"sqlite:///{Path(text).absolute()}"
         else:
             found = _resolved(text, names, f"--inputs {name}")
@@ -139,6 +139,8 @@ def run(planned: Plan, console: Console) -> Path:
                 f"[bold]{number:2d}/{len(planned.steps)}[/] {step.name}", end=" ", highlight=False
             )
             _run_step(step, console)
+        from accord import reports  # noqa: PLC0415 - it brings plots, which `--help` need not wait for
+
         report = reports.build(planned.out)
         trace.seal(planned.out)
     return report
@@ -300,7 +302,7 @@ def _resolved(value: Any, names: _Names, where: str) -> Any:
 
 def _path_named(name: str, paths: Mapping[str, str], where: str) -> str:
     if name not in paths:
-        raise InputError(f"{where}: `{{{name}}}` is not in `[paths]`{nearest(name, paths)}")
+        raise InputError(f"{where}: `{{{name}}}` is not in `[paths]`{nearest(name, list(paths))}")
     return paths[name]
 
 

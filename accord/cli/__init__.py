@@ -13,7 +13,7 @@ app = typer.Typer(
     name="accord",
     help="Reinforcement learning from human feedback, from the key press to the policy.",
     no_args_is_help=True,
-    rich_markup_mode=None,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     add_completion=False,
 )

@@ -2,7 +2,7 @@
 
 import typer
 
-from accord import reports, trace
+from accord import trace
 from accord.cli.errors import plain_errors
 from accord.cli.options import RunDirectory
 from accord.config import InputError
@@ -22,6 +22,8 @@ def report(directory: RunDirectory) -> None:
     """
     if not directory.is_dir():
         raise InputError(f"no folder `{directory}`; give the folder of a run")
+    from accord import reports  # noqa: PLC0415 - it brings plots, which `--help` need not wait for
+
     with locked(directory):
         path = reports.build(directory)
         trace.seal(directory)

@@ -25,7 +25,9 @@ def run(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of the run; by default out/<name of the file>."),
+        typer.Option(
+            metavar="DIR", help="Folder of the run; by default out/ and the name of the file."
+        ),
     ] = None,
     settings: Settings = None,
     dry_run: DryRun = False,

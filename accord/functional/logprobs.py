@@ -77,16 +77,16 @@ def token_logprobs_from_hidden(
     if chunk < 1:
         raise ValueError(f"chunk is `{chunk}`; give at least 1 token at a time")
 
-    def part(piece: Tensor, matrix: Tensor, chosen: Tensor) -> Tensor:
-        return token_logprobs(piece @ matrix.T, chosen, temperature=temperature)
-
     parts = []
     for start in range(0, max(len(tokens), 1), chunk):
-        piece = (hidden[start : start + chunk], unembedding, tokens[start : start + chunk])
+        end = start + chunk
+        piece = (hidden[start:end], unembedding, tokens[start:end], temperature)
         if torch.is_grad_enabled():
-            parts.append(checkpoint(part, *piece, use_reentrant=False, preserve_rng_state=False))
+            parts.append(
+                checkpoint(_unembedded, *piece, use_reentrant=False, preserve_rng_state=False)
+            )
         else:
-            parts.append(part(*piece))
+            parts.append(_unembedded(*piece))
     return torch.cat(parts)
 
 
@@ -155,6 +155,11 @@ def filter_logits(
     likelier[..., 0] = 0
     ordered = ordered.masked_fill(likelier >= top_p, -torch.inf)
     return torch.empty_like(logits).scatter_(-1, order, ordered)
+
+
+def _unembedded(hidden: Tensor, unembedding: Tensor, tokens: Tensor, temperature: float) -> Tensor:
+    """``token_logprobs`` of one chunk; its logits live only as long as this call."""
+    return token_logprobs(hidden @ unembedding.T, tokens, temperature=temperature)
 
 
 def _scaled(logits: Tensor, temperature: float) -> Tensor:

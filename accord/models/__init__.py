@@ -1,0 +1,1 @@
+"""Models: the only layer that loads and calls networks."""

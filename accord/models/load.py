@@ -27,7 +27,7 @@ from transformers import (
 from accord.config import InputError
 from accord.models import scalar_head
 from accord.models.policy import unembed
-from accord.models.trunk import hidden_states
+from accord.models.trunk import hidden_states, trunk
 
 BUILTIN = Path(__file__).parent.parent / "worlds" / "assistant_base"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -35,10 +35,9 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "tok
 TOLERANCE = 1e-3  # logits; models differ from themselves by 1e-5 when shapes change
 
 # Loading reports and weight bars of transformers would drown Accord's own lines.
-transformers.logging.set_verbosity_error()
-transformers.logging.disable_progress_bar()
-
-ModelSource = Path | str  #: what a stage input may name
+_logging: Any = transformers.logging  # untyped
+_logging.set_verbosity_error()
+_logging.disable_progress_bar()
 
 
 def load_policy(
@@ -109,6 +108,28 @@ def load_scalar_model(
     _check_vocabulary(model, tokenizer, source)
     model.config.pad_token_id = pad_id(tokenizer)
     return model, tokenizer
+
+
+def load_both_heads(
+    source: Path | str, *, random: torch.Generator, dropout: float = 0.0
+) -> tuple[PreTrainedModel, PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a language model and put a fresh scalar head on the same trunk.
+
+    Args:
+        source: a directory, ``hf:NAME`` or ``builtin:base``.
+        random: draws the scalar head.
+        dropout: every dropout probability of the architecture.
+
+    Returns:
+        The scalar model, the language model (one trunk, the same parameters), the tokenizer.
+
+    Raises:
+        InputError: as ``load_policy``, or the architecture has no scalar layout.
+    """
+    language_model, tokenizer = load_policy(source, dropout=dropout)
+    scalar_model, _ = load_scalar_model(source, random=random, dropout=dropout)
+    setattr(scalar_model, scalar_model.base_model_prefix, trunk(language_model))
+    return scalar_model, language_model, tokenizer
 
 
 def load_tokenizer(source: Path | str) -> PreTrainedTokenizerBase:
@@ -218,7 +239,7 @@ def _model(
 
 
 def _set_dropout(config: PreTrainedConfig, probability: float) -> None:
-    """Set ``attn_pdrop``, ``hidden_dropout``, ``attention_dropout`` and whatever else it is called."""
+    """Set ``attn_pdrop``, ``hidden_dropout``, and whatever else architectures call it."""
     for key, value in vars(config).items():
         if isinstance(value, PreTrainedConfig):
             _set_dropout(value, probability)
@@ -237,10 +258,15 @@ def _missing(source: Path | str, keys: Any) -> str:
     return f"`{source}` lacks the weights {some}; it holds another kind of model"
 
 
+def _embedding_rows(model: PreTrainedModel) -> int:
+    embeddings: Any = model.get_input_embeddings()
+    return int(embeddings.weight.shape[0])
+
+
 def _check_vocabulary(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, source: Path | str
 ) -> None:
-    rows = model.get_input_embeddings().weight.shape[0]
+    rows = _embedding_rows(model)
     if len(tokenizer) > rows:
         raise InputError(
             f"the tokenizer of `{source}` has {len(tokenizer)} tokens and its model only {rows}; "
@@ -251,7 +277,7 @@ def _check_vocabulary(
 @torch.no_grad()
 def _check_architecture(model: PreTrainedModel, source: Path | str) -> None:
     """Refuse a model that looks ahead or whose logits Accord would compute otherwise."""
-    tokens = torch.tensor([[0, 1, 2], [0, 1, 3]]) % model.get_input_embeddings().weight.shape[0]
+    tokens = torch.tensor([[0, 1, 2], [0, 1, 3]]) % _embedding_rows(model)
     logits = model(input_ids=tokens, use_cache=False).logits
     if float((logits[0, :2] - logits[1, :2]).abs().max()) > TOLERANCE:
         raise InputError(f"`{source}` is not causal: a token changes what is predicted before it")

@@ -7,7 +7,7 @@ Dimension key: see ``accord.models.trunk``; V is the vocabulary.
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from accord.functional.logprobs import entropy, token_logprobs
@@ -21,7 +21,8 @@ def unembed(model: PreTrainedModel, hidden: Float[Tensor, "N D"]) -> Float[Tenso
     Cohere multiplies and Granite divides them. ``load.load_policy`` checks the result
     against the model's own.
     """
-    logits: Tensor = model.get_output_embeddings()(hidden)
+    unembedding: nn.Module = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    logits: Tensor = unembedding(hidden)
     scale = getattr(model.config, "logit_scale", None)
     if scale is not None:
         logits = logits * scale

@@ -11,8 +11,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from accord.functional.logprobs import token_logprobs
 from accord.models import scalar_head
-from accord.models.trunk import hidden_states
+from accord.models.policy import unembed
+from accord.models.trunk import hidden_states, response_places, spread
 
 
 def scores(
@@ -37,3 +39,34 @@ def scores(
     hidden = hidden_states(model, tokens)
     rows = torch.arange(tokens.shape[0], device=tokens.device)
     return scalar_head.outputs(model, hidden[rows, lengths - 1])
+
+
+def scores_and_logprobs(
+    model: PreTrainedModel,
+    language_model: PreTrainedModel,
+    tokens: Int[Tensor, "B S"],
+    lengths: Int[Tensor, " B"],
+    better: Int[Tensor, " L"],
+) -> tuple[Float[Tensor, " B"], Float[Tensor, "L T"]]:
+    """Scores of all conversations and next-token log-probabilities of some, in one pass.
+
+    Args:
+        model: a scalar model.
+        language_model: a language model on the same trunk (``load.load_both_heads``).
+        tokens: whole conversations, each closed by the end-of-sequence token, right-padded.
+        lengths: tokens of each conversation, padding not counted.
+        better: the rows whose tokens are to be learnt; none may be given twice.
+
+    Returns:
+        scores: as ``scores``.
+        logprobs: nats, of every token of those rows but the first; 0 at padding.
+    """
+    hidden = hidden_states(model, tokens)
+    rows = torch.arange(tokens.shape[0], device=tokens.device)
+    score = scalar_head.outputs(model, hidden[rows, lengths - 1])
+    # A document is a response to its own first token.
+    after_first = lengths[better] - 1
+    places = response_places(torch.ones_like(after_first), after_first)
+    chosen = tokens[better[places.rows], places.columns + 1]
+    logits = unembed(language_model, hidden[better[places.rows], places.columns])
+    return score, spread(token_logprobs(logits, chosen), places, after_first)

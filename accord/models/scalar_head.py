@@ -85,6 +85,13 @@ def normalise(model: PreTrainedModel, *, gain: float, bias: float) -> None:
     _write(model, gain=gain * score_gain(model), bias=gain * score_bias(model) + bias)
 
 
+def unnormalise(model: PreTrainedModel) -> None:
+    """Undo every ``normalise``: the head's output is log-odds in nats again, bias 0."""
+    with torch.no_grad():
+        head(model).weight.div_(score_gain(model))
+    _write(model, gain=1.0, bias=0.0)
+
+
 def _write(model: PreTrainedModel, *, gain: float, bias: float) -> None:
     model.config.score_gain = gain
     model.config.score_bias = bias

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import NegativeCycleError, connected_components, floyd_warshall
 from scipy.special import expit
 
 from accord.ratings.intervals import sandwich
@@ -135,7 +135,8 @@ def fit_davidson(
         comparison.
 
     Raises:
-        ValueError: as ``fit``; also without a prior when no vote, or every vote, is a tie.
+        ValueError: as ``fit``; also without a prior when the votes leave ν unbounded, for
+            example because none, or every one, is a tie.
 
     Source: Davidson 1970, with equal strengths tying with probability ν / (2 + ν).
 
@@ -146,10 +147,10 @@ def fit_davidson(
     """
     votes, group, problems = _prepared(votes, prior_sd)
     is_tie = votes.outcome == 0.5  # noqa: PLR2004 - a tie
-    if prior_sd is None and (is_tie.all() or not is_tie.any()):
-        raise ValueError("with no ties, or only ties, ν has no maximum; give a `prior_sd`")
     wins = _tally(votes, votes.outcome == 1, votes.outcome == 0)
     ties = _tally(votes, is_tie, is_tie)
+    if prior_sd is None and not (is_tie.any() and _ties_are_bounded(wins, ties)):
+        raise ValueError("the likelihood of ν has no maximum; give a `prior_sd`")
     games, number = wins + wins.T + ties, len(votes.names)
 
     def log_likelihood(parameters: FloatArray) -> tuple[float, FloatArray, FloatArray]:
@@ -195,6 +196,20 @@ def _davidson_probabilities(
     total = np.logaddexp(np.logaddexp(half_gap, -half_gap), parameters[-1])
     log_win, log_tie = half_gap - total, parameters[-1] - total
     return np.exp(log_win), np.exp(log_tie), log_win, log_tie
+
+
+def _ties_are_bounded(wins: FloatArray, ties: FloatArray) -> bool:
+    """False when ν and the gaps can grow together without making any vote less likely.
+
+    That is when levels u exist with u_i − u_j ≥ 1 for every win of i over j and |u_i − u_j| ≤ 1
+    for every tie; differences can be so bounded unless the bounds form a negative cycle.
+    """
+    bounds = np.where(wins > 0, -1.0, np.where(ties > 0, 1.0, np.inf))
+    try:
+        floyd_warshall(bounds)
+    except NegativeCycleError:
+        return True
+    return False
 
 
 def _prepared(votes: Votes, prior_sd: float | None) -> tuple[Votes, IntArray, tuple[Problem, ...]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from accord.reports.read import Source
 from accord.reports.schemas import Rate
 
+NBSP = "\u00a0"
 SPACE = "\u202f"  # narrow no-break space, between thousands and before units
 MINUS = "\u2212"
 MISSING = "–"
@@ -71,7 +72,7 @@ class Estimate:
     @property
     def n_text(self) -> str:
         """The number of observations, such as ``n = 480``; says when it is not known."""
-        return "n unknown" if self.n is None else f"n = {count(self.n)}"
+        return "n unknown" if self.n is None else f"n{NBSP}={NBSP}{count(self.n)}"
 
     @property
     def sentence(self) -> str:

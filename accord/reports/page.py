@@ -139,10 +139,9 @@ def render(page: Page) -> str:
         plain=lambda value: show(value, PLAIN),
     )
     css = (resources.files("accord.reports") / "templates" / "style.css").read_text("utf-8")
-    html = environment.get_template("report.html").render(
+    return environment.get_template("report.html").render(
         page=page, css=Markup(css), policy=content_security_policy(css)
     )
-    return "\n".join(line.rstrip() for line in html.splitlines() if line.strip()) + "\n"
 
 
 def content_security_policy(css: str) -> str:

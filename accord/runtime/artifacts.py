@@ -159,7 +159,8 @@ def run_stage(run: Run, config: StageConfig, inputs: StageInputs, out: Path) -> 
     """Run one stage into ``out``; finish it if interrupted, skip it if done.
 
     Raises:
-        Mismatch: ``out`` was started with a different config or with inputs that changed since.
+        Mismatch: ``out`` was started with a different config or with inputs that changed since,
+            or its ``DONE.json`` was changed.
         InputError: an input is missing or unfinished, ``out`` cannot be written, or another
             process writes it.
     """
@@ -169,6 +170,8 @@ def run_stage(run: Run, config: StageConfig, inputs: StageInputs, out: Path) -> 
         _claim(out / "config.json", config.model_dump(mode="json"), identity(config))
         _claim(out / "inputs.json", described, _digests(described))
         if is_done(out):
+            if not is_sealed(out / "DONE.json"):
+                raise Mismatch(f"`{out / 'DONE.json'}` was changed; remove `{out}` to start over")
             shutil.rmtree(out / "checkpoints", ignore_errors=True)
             return out
         write_json(out / "environment.json", environment())

@@ -5,16 +5,21 @@ column in place. Rows that have finished make room by a move of the last rows in
 places, so that a step costs what its unfinished rows cost.
 """
 
+from typing import cast
+
 import torch
-from torch import Tensor
+from torch import LongTensor, Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
 
-class PreallocatedLayer(DynamicLayer):  # type: ignore[misc]  # transformers is untyped here
+class PreallocatedLayer(DynamicLayer):
     """Keys and values of one attention layer: [rows, heads, capacity, head size]."""
 
+    keys: Tensor
+    values: Tensor
+
     def __init__(self, capacity: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
         self.capacity = capacity
         self.length = 0
         self.rows = 0
@@ -58,20 +63,21 @@ class PreallocatedLayer(DynamicLayer):  # type: ignore[misc]  # transformers is 
         self.rows = rows
 
 
-class PreallocatedCache(Cache):  # type: ignore[misc]
+class PreallocatedCache(Cache):
     """A ``PreallocatedLayer`` for every layer of the model."""
 
     def __init__(self, layers: int, capacity: int) -> None:
-        super().__init__(layers=[PreallocatedLayer(capacity) for _ in range(layers)])
+        self.own_layers = [PreallocatedLayer(capacity) for _ in range(layers)]
+        super().__init__(layers=list(self.own_layers))
 
 
 def repeat_rows(cache: Cache, sources: Tensor) -> None:
     """Make row i of the cache a copy of row ``sources[i]``."""
     if isinstance(cache, PreallocatedCache):
-        for layer in cache.layers:
+        for layer in cache.own_layers:
             layer.repeat(sources)
     else:
-        cache.reorder_cache(sources)
+        cache.reorder_cache(cast(LongTensor, sources))
 
 
 def keep_rows(cache: Cache, alive: Tensor) -> Tensor:
@@ -87,8 +93,8 @@ def keep_rows(cache: Cache, alive: Tensor) -> Tensor:
     fillers = alive[rows:].nonzero().squeeze(1) + rows
     kept[gaps] = fillers
     if isinstance(cache, PreallocatedCache):
-        for layer in cache.layers:
+        for layer in cache.own_layers:
             layer.move(gaps, fillers, rows)
     else:
-        cache.reorder_cache(kept)
+        cache.reorder_cache(cast(LongTensor, kept))
     return kept

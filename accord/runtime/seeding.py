@@ -51,14 +51,14 @@ def python_random(seed: int, *names: object) -> random.Random:
 
 
 @contextmanager
-def seeded_construction(seed: int, *names: object) -> Iterator[None]:
-    """Build modules inside: their weights depend on the seed, the global state stays untouched.
+def seeded_globals(seed: int, *names: object) -> Iterator[None]:
+    """Set torch's global generator for a block, and put it back afterwards.
 
-    ``transformers`` and ``torch.nn`` draw initial weights from the global generator and take no
-    other; it is set for the block and put back afterwards.
+    For the two things that take no other generator: the initial weights of ``torch.nn`` and
+    ``transformers``, and dropout.
     """
     import torch  # noqa: PLC0415
 
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(derive(seed, *names))
+    with torch.random.fork_rng():
+        torch.manual_seed(derive(seed, *names))
         yield

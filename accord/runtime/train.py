@@ -8,16 +8,21 @@ result, up to the order of float additions.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
+import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from accord.config import InputError
+from accord.runtime.parallel import in_order
+
+T = TypeVar("T")
 
 Schedule = Literal["constant", "linear", "cosine"]
+Gradients = list[Tensor | None]
 
 
 @dataclass(frozen=True)
@@ -27,26 +32,34 @@ class StepResult:
     Attributes:
         loss: the mean over the whole batch, before the step.
         grad_norm: the Euclidean norm of the gradient, before clipping.
+        sums: what the loss function counted, added up over the parts.
     """
 
     loss: float
     grad_norm: float
+    sums: dict[str, float]
+
+
+LossOf = Callable[[T], tuple[Tensor, Mapping[str, float]]]
 
 
 def optimiser_step(
     optimizer: Optimizer,
-    losses: Iterable[Tensor],
+    loss_of: LossOf[T],
+    parts: Iterable[T],
     *,
     count: float,
     learning_rate: float,
     max_grad_norm: float,
 ) -> StepResult:
-    """Take one step on the mean of ``losses``.
+    """Take one step on the mean of a loss over a batch that comes in parts.
 
     Args:
-        optimizer: its parameters get the gradient; gradients left from before are dropped.
-        losses: for each microbatch the SUM (not the mean) of its losses; a generator makes one
-            at a time, so that only one microbatch's activations are held.
+        optimizer: its parameters get the gradient.
+        loss_of: gives the SUM (not the mean) of the losses of one part, and numbers to be added
+            up beside it. It runs in several threads at once, so it draws nothing at random and
+            changes nothing outside itself.
+        parts: microbatches, for example from ``parallel.parts``.
         count: tokens or examples of the whole batch, by which the sum is divided. Callers whose
             loss has terms with different counts divide those themselves and give 1.
         learning_rate: for this step, in every parameter group.
@@ -55,13 +68,23 @@ def optimiser_step(
     Raises:
         InputError: the loss or its gradient is not finite.
     """
-    optimizer.zero_grad(set_to_none=True)
-    total = 0.0
-    for loss in losses:
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+
+    def gradient(part: T) -> tuple[float, Gradients, Mapping[str, float]]:
+        loss, sums = loss_of(part)
         share = loss / count
-        share.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        total += float(share.detach())
-    grad_norm = _clip(optimizer, max_grad_norm)
+        return float(share.detach()), _gradients(share, parameters), sums
+
+    total, sums, whole = 0.0, dict[str, float](), Gradients()
+    with torch.enable_grad():
+        for loss, gradients, counted in in_order(gradient, parts):
+            total += loss
+            whole = gradients if not whole else _added(whole, gradients)
+            for key, value in counted.items():
+                sums[key] = sums.get(key, 0.0) + value
+    for parameter, one in zip(parameters, whole, strict=True):
+        parameter.grad = one
+    grad_norm = float(nn.utils.clip_grad_norm_(parameters, max_grad_norm))
     if not (math.isfinite(total) and math.isfinite(grad_norm)):
         raise InputError(
             f"training diverged (loss `{total}`, gradient norm `{grad_norm}`); "
@@ -70,22 +93,17 @@ def optimiser_step(
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
     optimizer.step()
-    return StepResult(total, grad_norm)
+    optimizer.zero_grad(set_to_none=True)
+    return StepResult(total, grad_norm, sums)
 
 
-def _clip(optimizer: Optimizer, max_grad_norm: float) -> float:
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    return float(nn.utils.clip_grad_norm_(parameters, max_grad_norm))
+def _gradients(loss: Tensor, parameters: list[Tensor]) -> Gradients:
+    """Gradients without touching ``.grad``, which the threads would share."""
+    return list(torch.autograd.grad(loss, parameters, allow_unused=True))
 
 
-def microbatches(order: list[int], size: int) -> Iterator[list[int]]:
-    """Cut a batch of indexes into pieces of at most ``size``.
-
-    >>> list(microbatches([5, 3, 8], 2))
-    [[5, 3], [8]]
-    """
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
+def _added(a: Gradients, b: Gradients) -> Gradients:
+    return [y if x is None else x if y is None else x.add_(y) for x, y in zip(a, b, strict=True)]
 
 
 def scheduled(

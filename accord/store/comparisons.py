@@ -7,29 +7,33 @@ the work once, so a caller that does not know whether it succeeded simply calls 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from accord.config import InputError
 from accord.records import Comparison, Preference
+from accord.store import tables
 from accord.store.labelers import Labeler, locked
 from accord.store.queue import widen
-from accord.store.tables import (
-    LEASED,
-    SKIP,
-    SKIPPED,
-    VOTE,
-    VOTED,
-    WITHDRAW,
-    AssignmentRow,
-    ComparisonRow,
-    EventRow,
-    MemberRow,
-    QueueRow,
-)
+from accord.store.tables import LEASED, SKIP, SKIPPED, VOTE, VOTED, WITHDRAW
 
 CHUNK = 400  # comparisons looked up by one statement; SQLite allows 32,766 values in one
+
+_COMPARISON, _MEMBER, _QUEUE = tables.comparisons.c, tables.members.c, tables.queue.c
+_EVENT, _ASSIGNMENT = tables.events.c, tables.assignments.c
+
+_PLACE = (
+    _ASSIGNMENT.comparison_id == bindparam("of"),
+    _ASSIGNMENT.labeler_id == bindparam("person"),
+)
+_ASSIGNED = select(_ASSIGNMENT.state, _ASSIGNMENT.shown_order).where(*_PLACE).with_for_update()
+_ANSWERED = update(tables.assignments).where(*_PLACE).values(state=bindparam("to"), expires_at=None)
+_SIZE = select(_COMPARISON.size).where(_COMPARISON.id == bindparam("of"))
+_SAME_EVENT = select(_EVENT.comparison_id, _EVENT.labeler_id, _EVENT.ranks).where(
+    _EVENT.kind == bindparam("of_kind"), _EVENT.id == bindparam("of_id")
+)
 
 
 def add(
@@ -54,18 +58,16 @@ def add(
     """
     if votes_wanted < 1:
         raise InputError(f"`votes_wanted` is `{votes_wanted}`; a comparison wants at least 1 vote")
-    position = session.scalar(select(func.coalesce(func.max(QueueRow.position), -1))) or 0
+    position = session.scalars(select(func.coalesce(func.max(_QUEUE.position), -1))).one() + 1
     added = 0
     remaining = iter(comparisons)
     while chunk := list(islice(remaining, CHUNK)):
         payloads = {c.id: c.model_dump_json(by_alias=True) for c in chunk}
         known = _known(session, payloads)
         new = [c for c in {c.id: c for c in chunk}.values() if c.id not in known]
-        if new:
-            _insert(session, new, payloads, position=position + 1, votes_wanted=votes_wanted)
+        _insert(session, new, payloads, position=position + added, votes_wanted=votes_wanted)
         _raise_wanted(session, known, votes_wanted)
         _join(session, list(payloads), batch)
-        position += len(new)
         added += len(new)
     return added
 
@@ -91,9 +93,7 @@ def record(session: Session, preference: Preference, *, now: datetime, guideline
     person = locked(session, preference.labeler)
     if _is_recorded(session, preference, person):
         return False
-    size = session.scalar(
-        select(ComparisonRow.size).where(ComparisonRow.id == preference.comparison_id)
-    )
+    size = session.scalars(_SIZE, {"of": preference.comparison_id}).one_or_none()
     if size is None:
         raise InputError(f"no comparison `{preference.comparison_id}`; publish it first")
     if size != len(preference.ranks):
@@ -103,19 +103,20 @@ def record(session: Session, preference: Preference, *, now: datetime, guideline
         )
     _take_place(session, preference, person)
     session.execute(
-        insert(EventRow).values(
-            kind=VOTE,
-            id=preference.id,
-            comparison_id=preference.comparison_id,
-            labeler_id=person.id,
-            created_at=now,
-            ranks=list(preference.ranks),
-            shown_order=list(preference.shown_order),
-            strength=preference.strength,
-            seconds=preference.seconds,
-            note=preference.note,
-            guideline=guideline,
-        )
+        insert(tables.events),
+        {
+            "kind": VOTE,
+            "id": preference.id,
+            "comparison_id": preference.comparison_id,
+            "labeler_id": person.id,
+            "created_at": now,
+            "ranks": list(preference.ranks),
+            "shown_order": list(preference.shown_order),
+            "strength": preference.strength,
+            "seconds": preference.seconds,
+            "note": preference.note,
+            "guideline": guideline,
+        },
     )
     return True
 
@@ -134,27 +135,14 @@ def withdraw(
         InputError: no such vote, or it is another labeler's.
     """
     person = locked(session, labeler)
-    vote = session.execute(
-        select(EventRow.comparison_id, EventRow.labeler_id).where(
-            EventRow.kind == VOTE, EventRow.id == preference_id
-        )
-    ).one_or_none()
+    vote = _event(session, VOTE, preference_id)
     if vote is None or vote.labeler_id != person.id:
         raise InputError(f"labeler `{labeler}` has no vote `{preference_id}`; check its id")
-    if _event_exists(session, WITHDRAW, preference_id):
+    if _event(session, WITHDRAW, preference_id) is not None:
         return False
-    session.execute(
-        insert(EventRow).values(
-            kind=WITHDRAW,
-            id=preference_id,
-            comparison_id=vote.comparison_id,
-            labeler_id=person.id,
-            created_at=now,
-            shown_order=[],
-            note=reason,
-        )
-    )
-    session.execute(delete(AssignmentRow).where(*_place(vote.comparison_id, person)))
+    _note(session, WITHDRAW, preference_id, (vote.comparison_id, person), reason=reason, now=now)
+    place = {"of": vote.comparison_id, "person": person.id}
+    session.execute(delete(tables.assignments).where(*_PLACE), place)
     widen(session, vote.comparison_id, by=1)
     return True
 
@@ -169,8 +157,8 @@ def skip(session: Session, comparison_id: str, *, labeler: str, reason: str, now
         InputError: no such labeler, or the comparison is not before this labeler.
     """
     person = locked(session, labeler)
-    place = _place(comparison_id, person)
-    state = session.scalar(select(AssignmentRow.state).where(*place).with_for_update())
+    place = {"of": comparison_id, "person": person.id}
+    state = session.scalars(_ASSIGNED, place).one_or_none()
     if state == SKIPPED:
         return False
     if state != LEASED:
@@ -178,26 +166,17 @@ def skip(session: Session, comparison_id: str, *, labeler: str, reason: str, now
             f"comparison `{comparison_id}` is not before labeler `{labeler}`; "
             "only what the queue gave out can be skipped"
         )
-    latest = session.scalar(select(func.max(EventRow.seq)))
-    session.execute(
-        insert(EventRow).values(
-            kind=SKIP,
-            id=f"{person.id}:{latest}",
-            comparison_id=comparison_id,
-            labeler_id=person.id,
-            created_at=now,
-            shown_order=[],
-            note=reason,
-        )
-    )
-    session.execute(update(AssignmentRow).where(*place).values(state=SKIPPED, expires_at=None))
+    latest = session.scalars(select(func.max(_EVENT.seq))).one()  # there is one: the showing
+    _note(session, SKIP, f"{person.id}:{latest}", (comparison_id, person), reason=reason, now=now)
+    session.execute(_ANSWERED, {**place, "to": SKIPPED})
     widen(session, comparison_id, by=1)
     return True
 
 
 def _known(session: Session, payloads: dict[str, str]) -> list[str]:
+    """The ids that are in the ledger already, with exactly this content."""
     rows = session.execute(
-        select(ComparisonRow.id, ComparisonRow.payload).where(ComparisonRow.id.in_(payloads))
+        select(_COMPARISON.id, _COMPARISON.payload).where(_COMPARISON.id.in_(payloads))
     )
     known = []
     for identifier, payload in rows:
@@ -218,12 +197,14 @@ def _insert(
     position: int,
     votes_wanted: int,
 ) -> None:
+    if not new:
+        return
     session.execute(
-        insert(ComparisonRow),
+        insert(tables.comparisons),
         [{"id": c.id, "payload": payloads[c.id], "size": len(c.responses)} for c in new],
     )
     session.execute(
-        insert(QueueRow),
+        insert(tables.queue),
         [
             {"comparison_id": c.id, "position": place, "wanted": votes_wanted, "open": votes_wanted}
             for place, c in enumerate(new, start=position)
@@ -233,40 +214,59 @@ def _insert(
 
 def _raise_wanted(session: Session, known: Sequence[str], votes_wanted: int) -> None:
     session.execute(
-        update(QueueRow)
-        .where(QueueRow.comparison_id.in_(known), QueueRow.wanted < votes_wanted)
-        .values(open=QueueRow.open + votes_wanted - QueueRow.wanted, wanted=votes_wanted)
+        update(tables.queue)
+        .where(_QUEUE.comparison_id.in_(known), _QUEUE.wanted < votes_wanted)
+        .values(open=_QUEUE.open + votes_wanted - _QUEUE.wanted, wanted=votes_wanted)
     )
 
 
 def _join(session: Session, identifiers: Sequence[str], batch: str) -> None:
     members = set(
         session.scalars(
-            select(MemberRow.comparison_id).where(
-                MemberRow.batch == batch, MemberRow.comparison_id.in_(identifiers)
+            select(_MEMBER.comparison_id).where(
+                _MEMBER.batch == batch, _MEMBER.comparison_id.in_(identifiers)
             )
         )
     )
     rows = [{"batch": batch, "comparison_id": i} for i in identifiers if i not in members]
     if rows:
-        session.execute(insert(MemberRow), rows)
+        session.execute(insert(tables.members), rows)
 
 
-def _event_exists(session: Session, kind: str, identifier: str) -> bool:
-    found = select(EventRow.seq).where(EventRow.kind == kind, EventRow.id == identifier)
-    return session.scalar(found) is not None
+def _event(session: Session, kind: str, identifier: str) -> Any | None:
+    return session.execute(_SAME_EVENT, {"of_kind": kind, "of_id": identifier}).one_or_none()
+
+
+def _note(
+    session: Session,
+    kind: str,
+    identifier: str,
+    where: tuple[str, Labeler],
+    *,
+    reason: str,
+    now: datetime,
+) -> None:
+    comparison_id, person = where
+    session.execute(
+        insert(tables.events),
+        {
+            "kind": kind,
+            "id": identifier,
+            "comparison_id": comparison_id,
+            "labeler_id": person.id,
+            "created_at": now,
+            "shown_order": [],
+            "note": reason,
+        },
+    )
 
 
 def _is_recorded(session: Session, preference: Preference, person: Labeler) -> bool:
     """True if the ledger holds this vote; an error if it holds another one of this id."""
-    row = session.execute(
-        select(EventRow.comparison_id, EventRow.labeler_id, EventRow.ranks).where(
-            EventRow.kind == VOTE, EventRow.id == preference.id
-        )
-    ).one_or_none()
-    if row is None:
+    vote = _event(session, VOTE, preference.id)
+    if vote is None:
         return False
-    if tuple(row) == (preference.comparison_id, person.id, list(preference.ranks)):
+    if tuple(vote) == (preference.comparison_id, person.id, list(preference.ranks)):
         return True
     raise InputError(
         f"the ledger holds another vote with the id `{preference.id}`; give each vote its own id"
@@ -275,18 +275,17 @@ def _is_recorded(session: Session, preference: Preference, person: Labeler) -> b
 
 def _take_place(session: Session, preference: Preference, person: Labeler) -> None:
     """Turn the labeler's lease into a vote, or open a place for a vote that has none."""
-    place = _place(preference.comparison_id, person)
-    held = session.execute(
-        select(AssignmentRow.state, AssignmentRow.shown_order).where(*place).with_for_update()
-    ).one_or_none()
+    place = {"of": preference.comparison_id, "person": person.id}
+    held = session.execute(_ASSIGNED, place).one_or_none()
     if held is None:
         session.execute(
-            insert(AssignmentRow).values(
-                comparison_id=preference.comparison_id,
-                labeler_id=person.id,
-                state=VOTED,
-                shown_order=list(preference.shown_order),
-            )
+            insert(tables.assignments),
+            {
+                "comparison_id": preference.comparison_id,
+                "labeler_id": person.id,
+                "state": VOTED,
+                "shown_order": list(preference.shown_order),
+            },
         )
         widen(session, preference.comparison_id, by=-1)
         return
@@ -302,11 +301,4 @@ def _take_place(session: Session, preference: Preference, person: Labeler) -> No
         )
     if held.state == SKIPPED:
         widen(session, preference.comparison_id, by=-1)
-    session.execute(update(AssignmentRow).where(*place).values(state=VOTED, expires_at=None))
-
-
-def _place(comparison_id: str, person: Labeler) -> tuple[ColumnElement[bool], ...]:
-    return (
-        AssignmentRow.comparison_id == comparison_id,
-        AssignmentRow.labeler_id == person.id,
-    )
+    session.execute(_ANSWERED, {**place, "to": VOTED})

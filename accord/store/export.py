@@ -9,20 +9,15 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, Select, exists, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Row, Select, exists, func, select
+from sqlalchemy.orm import Session
 
 from accord.records import Comparison, LabeledComparison, Preference
+from accord.store import tables
 from accord.store.queue import in_batches
-from accord.store.tables import (
-    SKIP,
-    VOTE,
-    WITHDRAW,
-    ComparisonRow,
-    EventRow,
-    LabelerRow,
-    QueueRow,
-)
+from accord.store.tables import SKIP, VOTE, WITHDRAW
+
+_EVENT, _QUEUE = tables.events.c, tables.queue.c
 
 
 @dataclass(frozen=True)
@@ -40,28 +35,30 @@ class Counts:
 def labeled(
     session: Session, *, batches: Sequence[str] | None = None
 ) -> Iterator[LabeledComparison]:
-    """Every comparison that has a vote, with its votes in the order of the ledger, by id.
+    """Every comparison that has a vote, by id, with its votes in the order of the ledger.
 
     Args:
         session: any transaction.
         batches: only comparisons of these batches; all by default.
     """
-    rows = session.execute(
-        _votes(batches, ComparisonRow.payload)
-        .join(ComparisonRow, ComparisonRow.id == EventRow.comparison_id)
-        .order_by(EventRow.comparison_id, EventRow.seq)
+    statement = (
+        _votes(batches, tables.comparisons.c.payload)
+        .join(tables.comparisons, tables.comparisons.c.id == _EVENT.comparison_id)
+        .order_by(_EVENT.comparison_id, _EVENT.seq)
     )
+    rows = session.execute(statement, _parameters(batches))
     for _, group in groupby(rows, key=lambda row: row.comparison_id):
-        members = list(group)
+        votes = list(group)
         yield LabeledComparison(
-            comparison=Comparison.model_validate_json(members[0].payload),
-            preferences=tuple(_preference(row) for row in members),
+            comparison=Comparison.model_validate_json(votes[0].payload),
+            preferences=tuple(_preference(row) for row in votes),
         )
 
 
 def preferences(session: Session, *, batches: Sequence[str] | None = None) -> Iterator[Preference]:
     """Every vote that counts, in the order of the ledger."""
-    for row in session.execute(_votes(batches).order_by(EventRow.seq)):
+    statement = _votes(batches).order_by(_EVENT.seq)
+    for row in session.execute(statement, _parameters(batches)):
         yield _preference(row)
 
 
@@ -85,51 +82,59 @@ def digest_of(votes: Iterable[Preference]) -> str:
 
 def counts(session: Session, *, batches: Sequence[str] | None = None) -> Counts:
     """How many comparisons, votes, withdrawals, skips and labelers there are."""
-    inside = in_batches(QueueRow.comparison_id, batches)
+    inside = in_batches(_QUEUE.comparison_id, batches is not None)
     votes = _votes(batches).subquery()
-    per_comparison = (
-        select(votes.c.comparison_id, func.count().label("n")).group_by(votes.c.comparison_id)
-    ).subquery()
-    complete = (
-        select(func.count())
-        .select_from(QueueRow)
-        .join(per_comparison, per_comparison.c.comparison_id == QueueRow.comparison_id)
-        .where(inside, per_comparison.c.n >= QueueRow.wanted)
-    )
-    comparisons = select(func.count()).select_from(QueueRow).where(inside)
+    each = select(votes.c.comparison_id, func.count().label("n")).group_by(votes.c.comparison_id)
+    per_comparison = each.subquery()
+
+    def one(statement: Select[Any]) -> int:
+        return int(session.scalars(statement, _parameters(batches)).one())
+
     return Counts(
-        comparisons=session.scalars(comparisons).one(),
-        complete=session.scalars(complete).one(),
-        votes=session.scalars(select(func.count()).select_from(votes)).one(),
-        withdrawn=_events(session, WITHDRAW, batches),
-        skips=_events(session, SKIP, batches),
-        labelers=session.scalars(select(func.count(votes.c.labeler.distinct()))).one(),
+        comparisons=one(select(func.count()).select_from(tables.queue).where(inside)),
+        complete=one(
+            select(func.count())
+            .select_from(tables.queue)
+            .join(per_comparison, per_comparison.c.comparison_id == _QUEUE.comparison_id)
+            .where(inside, per_comparison.c.n >= _QUEUE.wanted)
+        ),
+        votes=one(select(func.count()).select_from(votes)),
+        withdrawn=one(_events(WITHDRAW, batches)),
+        skips=one(_events(SKIP, batches)),
+        labelers=one(select(func.count(votes.c.labeler.distinct()))),
     )
 
 
-def _events(session: Session, kind: str, batches: Sequence[str] | None) -> int:
-    inside = in_batches(EventRow.comparison_id, batches)
-    found = select(func.count()).select_from(EventRow).where(EventRow.kind == kind, inside)
-    return session.scalars(found).one()
+def _parameters(batches: Sequence[str] | None) -> dict[str, list[str]]:
+    return {} if batches is None else {"batches": list(batches)}
 
 
-def _votes(batches: Sequence[str] | None, *more: Any) -> Select[Any]:
-    withdrawal = aliased(EventRow)
-    withdrawn = exists().where(withdrawal.kind == WITHDRAW, withdrawal.id == EventRow.id)
+def _events(kind: str, batches: Sequence[str] | None) -> Select[Any]:
+    inside = in_batches(_EVENT.comparison_id, batches is not None)
+    return select(func.count()).select_from(tables.events).where(_EVENT.kind == kind, inside)
+
+
+def _votes(batches: Sequence[str] | None, *more: ColumnElement[Any]) -> Select[Any]:
+    withdrawal = tables.events.alias("withdrawal")
+    withdrawn = exists().where(withdrawal.c.kind == WITHDRAW, withdrawal.c.id == _EVENT.id)
+    columns: list[ColumnElement[Any]] = [
+        _EVENT.id,
+        _EVENT.comparison_id,
+        tables.labelers.c.name.label("labeler"),
+        _EVENT.ranks,
+        _EVENT.shown_order,
+        _EVENT.strength,
+        _EVENT.seconds,
+        _EVENT.note,
+    ]
     return (
-        select(
-            EventRow.id,
-            EventRow.comparison_id,
-            LabelerRow.name.label("labeler"),
-            EventRow.ranks,
-            EventRow.shown_order,
-            EventRow.strength,
-            EventRow.seconds,
-            EventRow.note,
-            *more,
+        select(*columns, *more)
+        .join(tables.labelers, tables.labelers.c.id == _EVENT.labeler_id)
+        .where(
+            _EVENT.kind == VOTE,
+            ~withdrawn,
+            in_batches(_EVENT.comparison_id, batches is not None),
         )
-        .join(LabelerRow, LabelerRow.id == EventRow.labeler_id)
-        .where(EventRow.kind == VOTE, ~withdrawn, in_batches(EventRow.comparison_id, batches))
     )
 
 

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from accord.config import InputError, nearest
-from accord.store.tables import LabelerRow
+from accord.store import tables
 
 
 @dataclass(frozen=True)
@@ -19,29 +19,30 @@ class Labeler:
     shown: int  #: comparisons it was shown so far
 
 
-_COLUMNS = (LabelerRow.id, LabelerRow.name, LabelerRow.paused, LabelerRow.shown)
+_LABELER = tables.labelers.c
+_ALL = select(_LABELER.id, _LABELER.name, _LABELER.paused, _LABELER.shown).order_by(_LABELER.name)
+_LOCK = _ALL.where(_LABELER.name == bindparam("of")).with_for_update()
 
 
 def add(session: Session, name: str) -> bool:
     """Add a labeler; return False if the name is there already."""
     if not name.strip():
         raise InputError("a labeler needs a name; give one that is not empty")
-    if session.scalar(select(LabelerRow.id).where(LabelerRow.name == name)) is not None:
+    if session.execute(_LOCK, {"of": name}).first() is not None:
         return False
-    session.execute(insert(LabelerRow).values(name=name))
+    session.execute(insert(tables.labelers), {"name": name})
     return True
 
 
 def roster(session: Session) -> list[Labeler]:
     """Every labeler, by name."""
-    rows = session.execute(select(*_COLUMNS).order_by(LabelerRow.name))
-    return [Labeler(*row) for row in rows]
+    return [Labeler(*row) for row in session.execute(_ALL)]
 
 
 def pause(session: Session, name: str, *, paused: bool = True) -> None:
     """Give a labeler nothing more (or, with ``paused=False``, go on). Its votes stay."""
     person = locked(session, name)
-    session.execute(update(LabelerRow).where(LabelerRow.id == person.id).values(paused=paused))
+    session.execute(update(tables.labelers).where(_LABELER.id == person.id).values(paused=paused))
 
 
 def locked(session: Session, name: str) -> Labeler:
@@ -50,8 +51,7 @@ def locked(session: Session, name: str) -> Labeler:
     Raises:
         InputError: nobody has this name.
     """
-    statement = select(*_COLUMNS).where(LabelerRow.name == name).with_for_update()
-    row = session.execute(statement).one_or_none()
+    row = session.execute(_LOCK, {"of": name}).one_or_none()
     if row is None:
         names = [person.name for person in roster(session)]
         raise InputError(f"no labeler `{name}`{nearest(name, names)}")

@@ -7,13 +7,29 @@ Two kinds, never mixed:
 * working state, which could be computed again from the facts and the clock: ``queue``,
   ``assignments`` and the counters of ``labelers``. It exists so that "what next?" reads a few
   rows instead of the whole ledger.
+
+These are Core tables, and statements on them are built once per process: a vote costs some
+fifteen statements, and mapped classes made each of them five times as slow.
 """
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Dialect, ForeignKey, Index, String, Text, UniqueConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.types import TypeDecorator
 
 VOTE = "vote"  #: an answer
@@ -45,92 +61,77 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else datetime.fromisoformat(value)
 
 
-class Table(DeclarativeBase):
-    """The declarative registry of all tables below."""
+metadata = MetaData()
 
+# A comparison as it was published: its record in JSON, and how many responses it has (K).
+comparisons = Table(
+    "comparisons",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("payload", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+)
 
-class ComparisonRow(Table):
-    """A comparison as it was published; ``payload`` is its record in JSON."""
+# A batch holds a comparison; one comparison may be in several batches.
+members = Table(
+    "members",
+    metadata,
+    Column("batch", String(200), primary_key=True),
+    Column("comparison_id", ForeignKey("comparisons.id"), primary_key=True),
+)
 
-    __tablename__ = "comparisons"
+# A person, or a program, that answers. ``shown`` counts what was put before it.
+labelers = Table(
+    "labelers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("paused", Boolean, nullable=False, default=False),
+    Column("shown", Integer, nullable=False, default=0),
+)
 
-    id: Mapped[str] = mapped_column(String(200), primary_key=True)
-    payload: Mapped[str] = mapped_column(Text)
-    size: Mapped[int]  #: responses in it (K)
+# One thing that happened. A second one of the same kind and id is the same event; a withdrawal
+# has the id of the vote that it takes back. ``seq`` is the order of the ledger.
+events = Table(
+    "events",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("id", String(200), nullable=False),
+    Column("comparison_id", ForeignKey("comparisons.id"), nullable=False),
+    Column("labeler_id", ForeignKey("labelers.id"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("ranks", JSON(none_as_null=True)),
+    Column("shown_order", JSON, nullable=False),
+    Column("strength", Integer),
+    Column("seconds", Float),
+    Column("note", Text, nullable=False, default=""),  # a remark, or the reason
+    Column("guideline", String(64), nullable=False, default=""),  # version that applied
+    UniqueConstraint("kind", "id", name="events_once"),
+    Index("events_by_comparison", "comparison_id", "kind"),
+)
 
+# Working state: how many more votes a comparison wants.
+# open = wanted - votes that count - leases that have not ended
+queue = Table(
+    "queue",
+    metadata,
+    Column("comparison_id", ForeignKey("comparisons.id"), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("wanted", Integer, nullable=False),
+    Column("open", Integer, nullable=False),
+    Index("queue_order", "open", "position", "comparison_id"),
+)
 
-class MemberRow(Table):
-    """A batch holds a comparison; one comparison may be in several batches."""
-
-    __tablename__ = "members"
-
-    batch: Mapped[str] = mapped_column(String(200), primary_key=True)
-    comparison_id: Mapped[str] = mapped_column(ForeignKey("comparisons.id"), primary_key=True)
-
-
-class LabelerRow(Table):
-    """A person, or a program, that answers; ``shown`` counts what it was shown."""
-
-    __tablename__ = "labelers"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(200), unique=True)
-    paused: Mapped[bool] = mapped_column(default=False)
-    shown: Mapped[int] = mapped_column(default=0)
-
-
-class EventRow(Table):
-    """One thing that happened: shown, voted, skipped or withdrawn. Never changed.
-
-    A withdrawal has the id of the vote that it takes back.
-    """
-
-    __tablename__ = "events"
-    __table_args__ = (
-        UniqueConstraint("kind", "id", name="events_once"),
-        Index("events_by_comparison", "comparison_id", "kind"),
-    )
-
-    seq: Mapped[int] = mapped_column(primary_key=True)  #: order of the ledger
-    kind: Mapped[str] = mapped_column(String(16))
-    id: Mapped[str] = mapped_column(String(200))  #: a second one of this kind is the same event
-    comparison_id: Mapped[str] = mapped_column(ForeignKey("comparisons.id"))
-    labeler_id: Mapped[int] = mapped_column(ForeignKey("labelers.id"))
-    created_at: Mapped[datetime] = mapped_column(Instant)
-    ranks: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
-    shown_order: Mapped[list[int]] = mapped_column(JSON)
-    strength: Mapped[int | None]
-    seconds: Mapped[float | None]
-    note: Mapped[str] = mapped_column(Text, default="")  #: a remark, or why
-    guideline: Mapped[str] = mapped_column(String(64), default="")  #: version that applied
-
-
-class QueueRow(Table):
-    """Working state: how many more votes a comparison wants.
-
-    ``open`` = ``wanted`` - votes that count - leases that have not ended.
-    """
-
-    __tablename__ = "queue"
-    __table_args__ = (Index("queue_order", "open", "position", "comparison_id"),)
-
-    comparison_id: Mapped[str] = mapped_column(ForeignKey("comparisons.id"), primary_key=True)
-    position: Mapped[int]
-    wanted: Mapped[int]
-    open: Mapped[int]
-
-
-class AssignmentRow(Table):
-    """Working state: how one labeler stands to one comparison. At most one row each."""
-
-    __tablename__ = "assignments"
-    __table_args__ = (
-        Index("assignments_by_labeler", "labeler_id", "state"),
-        Index("assignments_by_expiry", "state", "expires_at"),
-    )
-
-    comparison_id: Mapped[str] = mapped_column(ForeignKey("comparisons.id"), primary_key=True)
-    labeler_id: Mapped[int] = mapped_column(ForeignKey("labelers.id"), primary_key=True)
-    state: Mapped[str] = mapped_column(String(16))
-    shown_order: Mapped[list[int]] = mapped_column(JSON)
-    expires_at: Mapped[datetime | None] = mapped_column(Instant)
+# Working state: how one labeler stands to one comparison, at most one row each.
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("comparison_id", ForeignKey("comparisons.id"), primary_key=True),
+    Column("labeler_id", ForeignKey("labelers.id"), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("shown_order", JSON, nullable=False),
+    Column("expires_at", Instant),
+    Index("assignments_by_labeler", "labeler_id", "state"),
+    Index("assignments_by_expiry", "state", "expires_at"),
+)

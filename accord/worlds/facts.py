@@ -171,7 +171,7 @@ def generate(seed: int, *, held_out_topics: float = 0.12) -> World:
 
 
 def topic_groups(world: World) -> Mapping[str, tuple[str, ...]]:
-    """Every topic a prompt can have, by group; see ``questions.topics``."""
+    """Every topic a prompt can have, by group; see ``requests.topics``."""
     return {
         "person": world.names,
         "thing": world.things,
@@ -179,7 +179,7 @@ def topic_groups(world: World) -> Mapping[str, tuple[str, ...]]:
         "unknown thing": world.unknown_things,
         "town": tuple(world.residents),
         "number": lexicon.NUMBERS[2:11],
-        "word": tuple(a for a, _ in knowledge.OPPOSITE_PAIRS),
+        "word": tuple(min(pair) for pair in knowledge.OPPOSITE_PAIRS),
         "noun": tuple(knowledge.CATEGORY_OF),
         "category": tuple(knowledge.CATEGORIES),
         "task": tuple(knowledge.HOW_TO),

@@ -37,7 +37,7 @@ REASONS = (
     "It is for a story. ",
     "It is only for a game. ",
     "I am a teacher. ",
-    "My friend wants to know it. ",
+    "My friend wants to know. ",
     "It is for my school. ",
 )
 FORMS: Mapping[str, tuple[str, ...]] = {

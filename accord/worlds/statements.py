@@ -26,7 +26,7 @@ class Claim(NamedTuple):
 # {s} is the subject as it is mentioned, {v} the value, {a} the value with its article.
 STATEMENTS: Mapping[str, tuple[str, ...]] = {
     "town": ("{s} lives in {v}", "the home of {s} is in {v}"),
-    "job": ("{s} is {a}", "{s} works as {a}", "the job of {s} is {v}"),
+    "job": ("{s} is {a}", "{s} works as {a}"),
     "pet": ("{s} has {a}", "the pet of {s} is {a}", "{s} keeps {a}"),
     "food": ("{s} likes {v} best", "the favourite food of {s} is {v}"),
     "age": ("{s} is {v} years old", "{s} is {v}", "the age of {s} is {v}"),
@@ -82,3 +82,8 @@ def again(claim: Claim) -> str:
 def _fill(template: str, claim: Claim, subject: str) -> str:
     value = claim.value
     return template.format(s=subject, v=value, a=with_article(value))
+
+
+def same_gender(name: str, pronoun_: str) -> bool:
+    """Say whether "she" or "he" can stand for this person."""
+    return subject_pronoun(name) == pronoun_

@@ -76,8 +76,8 @@ def test_a_rate_of_independent_answers_is_wilson_with_student_t():
 
 
 def test_copies_of_an_answer_add_nothing():
-    # Three prompts answered twice alike: clustered variance is that of 3 answers, so n_eff is
-    # 6 / design effect; se^2 = 3/2 * 6*(2/3)^2... = 1/9 against unbiased 2/9 / 5: factor 2.5.
+    # Three prompts answered twice alike. Cluster sums of residuals 2/3, 2/3, -4/3: variance
+    # 3/2 * 24/9 / 36 = 1/9. Independent: 6/5 * 12/9 / 36 = 2/45. The design effect is 2.5.
     estimate = clustered_rate([1, 1, 1, 1, 0, 0], [0, 0, 1, 1, 2, 2])
     z2n = T2**2 / (6 / 2.5)
     center = (2 / 3 + z2n / 2) / (1 + z2n)
@@ -106,7 +106,7 @@ def test_win_rate_counts():
 
 
 def test_percentiles():
-    assert percentile_interval(range(101), 0.9) == (5, 95)
+    assert percentile_interval(range(101), 0.9) == pytest.approx((5, 95))
     assert percentile_interval([math.nan, 1, 2, 3], 0.5) == (1.5, 2.5)
 
 
@@ -263,7 +263,8 @@ def test_all_draws_undefined():
 
 @pytest.mark.parametrize("confidence", [0, 1, 1.5])
 @pytest.mark.parametrize(
-    "function", [critical_value, lambda c: percentile_interval([1, 2], c), lambda c: wilson(1, 2, c)]
+    "function",
+    [critical_value, lambda c: percentile_interval([1, 2], c), lambda c: wilson(1, 2, c)],
 )
 def test_confidence_must_be_a_probability(function, confidence):
     with pytest.raises(ValueError, match="confidence"):

@@ -1,0 +1,68 @@
+"""``accord verify``: is everything as it was, and who is behind a policy?"""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from accord import trace
+from accord.cli.errors import MACHINE, plain_errors
+from accord.cli.options import RunDirectory
+from accord.runtime import artifacts
+
+SHOWN = 12  # characters of a digest
+
+
+@plain_errors()
+def verify(
+    directory: RunDirectory,
+    policy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Stage to trace; by default the last policy.")
+    ] = None,
+) -> None:
+    """Hash every file of a run again, and trace a policy back to the votes behind it.
+
+    Compared are: each artifact's files with its DONE.json, each input with what is there now,
+    the votes that were collected with those in the ledger, the report and the run's manifest.
+    A single artifact can be given too.
+
+    Exit status 1 if anything differs; the file is named.
+
+    Examples:
+
+        accord verify out/demo
+
+        accord verify out/demo --policy ppo_1
+    """
+    findings = trace.verify(directory)
+    console = Console(soft_wrap=True, highlight=False)
+    if not findings.differing and not artifacts.is_artifact(directory):
+        console.print(_tree(trace.origin(directory, policy)))
+    for note in findings.notes:
+        console.print(f"note: {note}", markup=False, style="dim")
+    for differing in findings.differing:
+        console.print(f"differs: {differing}", markup=False, style="red")
+    if findings.differing:
+        raise typer.Exit(MACHINE)
+    console.print(f"all as it was: {findings.files} files", style="green")
+
+
+def _tree(origin: trace.Origin) -> Tree:
+    tree = Tree(_label(origin))
+    for fact in origin.facts:
+        tree.add(Text(fact, style="dim" if fact == "see above" else "bold"))
+    for source in origin.sources:
+        tree.children.append(_tree(source))
+    return tree
+
+
+def _label(origin: trace.Origin) -> Text:
+    parts = [
+        (f"{origin.role}: " if origin.role else "", "dim"),
+        (origin.name, "bold"),
+        (f" ({origin.stage})" if origin.stage not in ("", origin.name) else "", ""),
+        (f"  {origin.digest[:SHOWN]}", "cyan"),
+    ]
+    return Text.assemble(*parts)

@@ -1,0 +1,78 @@
+"""Two threads on whole microbatches instead of many threads inside every matrix product.
+
+Small matrix products gain little from a second thread, and when another program wants a core,
+OpenMP's threads wait for each other in every one of them. Measured on two shared cores, a Llama of
+6 layers and width 128, 16 documents of 36 tokens a step: one thread 84 ms; two threads inside
+every product 51 ms at best and 343 ms in the median; two threads on half a batch each 52 ms.
+
+The parts and the order in which their results are added depend on the data alone, so that the
+number of workers cannot change a result.
+"""
+
+import functools
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+
+from accord.runtime.processor import PARTS, device, prepare_processor, workers
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """``function(item)`` for every item, computed by all workers, handed out in order.
+
+    At most one item more than there are workers is under way, so memory stays bounded. Whether
+    gradients are recorded is the caller's choice. A worker must not call this function itself.
+
+    >>> list(in_order(lambda number: number * 2, [1, 2, 3]))
+    [2, 4, 6]
+    """
+    prepare_processor()
+    if workers() == 1:
+        yield from map(function, items)
+        return
+    gradients = torch.is_grad_enabled()
+
+    def work(item: T) -> R:
+        # The switch is one per thread.
+        with torch.set_grad_enabled(gradients):
+            return function(item)
+
+    waiting: deque[Future[R]] = deque()
+    remaining = iter(items)
+    try:
+        for item in itertools.islice(remaining, workers() + 1):
+            waiting.append(_pool().submit(work, item))
+        while waiting:
+            result = waiting.popleft().result()
+            for item in itertools.islice(remaining, 1):
+                waiting.append(_pool().submit(work, item))
+            yield result
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def parts(rows: list[int], microbatch_size: int) -> list[list[int]]:
+    """Cut a batch into even parts of at most ``microbatch_size`` rows.
+
+    On a CPU there are at least two parts where there are two rows, one for each worker.
+
+    >>> [len(part) for part in parts(list(range(10)), 4)]
+    [4, 3, 3]
+    """
+    least = PARTS if device().type == "cpu" else 1
+    number = min(len(rows), max(least, -(-len(rows) // microbatch_size)))
+    bounds = [round(i * len(rows) / number) for i in range(number + 1)] if number else []
+    return [rows[a:b] for a, b in itertools.pairwise(bounds)]
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers(), thread_name_prefix="accord")

@@ -1,0 +1,313 @@
+"""Training a preference model on comparisons: what both of its stages do.
+
+    loss = mean over comparisons of [ mean over labelers and pairs of −log σ(s_better − s_worse) ]
+           + lm_coef · mean over tokens of the best responses of −log p(token)
+
+Each of the K responses of a comparison goes through the model once, and all its pairs are one
+element of the batch: pairs of one prompt that were shuffled apart would be K − 1 epochs over every
+response (Ouyang et al. 2022, arXiv:2203.02155, section 3.5).
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from accord.config import InputError
+from accord.data.collate import pad_rows, shuffled
+from accord.data.encode import encode_comparisons
+from accord.data.preferences import Ties, best, wins
+from accord.functional.preference import soft_ranking_loss
+from accord.models.load import context_length, pad_id
+from accord.models.preference_model import scores, scores_and_logprobs
+from accord.records import LabeledComparison
+from accord.runtime import checkpoints, train
+from accord.runtime.metrics import MetricsLog
+from accord.runtime.progress import bar
+from accord.runtime.seeding import generator
+
+Evaluate = Callable[[], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One comparison, ready for the model.
+
+    Attributes:
+        conversations: prompt and response tokens, one list for each of the K responses.
+        wins: ``wins[i][j]``, how many labelers put response i above response j.
+        labeled: the record itself.
+    """
+
+    conversations: list[list[int]]
+    wins: list[list[float]]
+    labeled: LabeledComparison
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest conversation."""
+        return max(len(conversation) for conversation in self.conversations)
+
+
+@dataclass(frozen=True)
+class Items:
+    """Comparisons that can be used, and how many could not."""
+
+    items: list[Item]
+    too_long: int  #: a conversation exceeds the context
+    undecided: int  #: no labeler put any response above another
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train; see the stages' configs for units and sources."""
+
+    seed: int
+    epochs: int
+    batch_size: int
+    microbatch_size: int
+    learning_rate: float
+    schedule: train.Schedule
+    warmup: int
+    final_learning_rate: float
+    max_grad_norm: float
+    checkpoint_every: int
+    lm_coef: float = 0.0
+
+    def steps(self, items: int) -> int:
+        """Optimizer steps in all."""
+        return self.epochs * self.steps_per_epoch(items)
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of a step."""
+        return train.scheduled(
+            self.learning_rate,
+            step,
+            steps=steps,
+            schedule=self.schedule,
+            warmup=self.warmup,
+            floor=self.final_learning_rate,
+        )
+
+    def steps_per_epoch(self, items: int) -> int:
+        """Optimizer steps of one pass over the comparisons."""
+        return -(-items // self.batch_size)
+
+
+@dataclass(frozen=True)
+class Heads:
+    """The model that is trained; with a language head on the same trunk when it is wanted."""
+
+    scalar: PreTrainedModel
+    language: PreTrainedModel | None = None
+
+    def trained(self) -> nn.Module:
+        """Everything with a gradient, as one module."""
+        if self.language is None:
+            return self.scalar
+        return nn.ModuleDict({"scalar": self.scalar, "language": self.language})
+
+
+def prepare(
+    tokenizer: PreTrainedTokenizerBase,
+    comparisons: Sequence[LabeledComparison],
+    *,
+    model: PreTrainedModel,
+    context: int,
+    ties: Ties,
+    minimum_strength: int,
+) -> Items:
+    """Tokenise comparisons and count what labelers said about them.
+
+    Args:
+        tokenizer: the model's.
+        comparisons: with their preferences.
+        model: its own context is a limit as well.
+        context: the most tokens of a conversation.
+        ties: what equal ranks count.
+        minimum_strength: weaker preferences are left out.
+
+    Raises:
+        InputError: no comparison is left.
+    """
+    limit = min(context, context_length(model) or context)
+    encoded = encode_comparisons(tokenizer, [c.comparison for c in comparisons], context=limit)
+    items, undecided = [], 0
+    for labeled, tokens in zip(comparisons, encoded, strict=True):
+        table = wins(labeled, ties=ties, minimum_strength=minimum_strength)
+        if not any(map(any, table)):
+            undecided += 1
+        elif tokens is not None:
+            conversations = [[*tokens.prompt, *response] for response in tokens.responses]
+            items.append(Item(conversations, table, labeled))
+    if not items:
+        raise InputError(
+            f"none of {len(comparisons)} comparisons is decided and fits `context` = {limit} "
+            "tokens; raise it or give other comparisons"
+        )
+    return Items(items, len(comparisons) - undecided - len(items), undecided)
+
+
+def score_all(model: PreTrainedModel, items: Sequence[Item], *, rows: int) -> list[list[float]]:
+    """The score of every response of every comparison.
+
+    Args:
+        model: a scalar model.
+        items: comparisons.
+        rows: conversations in one forward pass; memory only.
+    """
+    flat = [conversation for item in items for conversation in item.conversations]
+    values = iter(score_conversations(model, flat, rows=rows))
+    return [[next(values) for _ in item.conversations] for item in items]
+
+
+def score_conversations(
+    model: PreTrainedModel, conversations: Sequence[Sequence[int]], *, rows: int
+) -> list[float]:
+    """The score of each conversation, those of similar length together."""
+    order = sorted(range(len(conversations)), key=lambda i: len(conversations[i]))
+    result = [0.0] * len(conversations)
+    with torch.inference_mode():
+        for part in train.microbatches(order, rows):
+            tokens, lengths = _padded([conversations[i] for i in part], model)
+            for i, value in zip(part, scores(model, tokens, lengths).tolist(), strict=True):
+                result[i] = value
+    return result
+
+
+def fit(heads: Heads, items: Sequence[Item], plan: Plan, *, out: Path, evaluate: Evaluate) -> None:
+    """Train, go on where an interrupted run stopped, and log.
+
+    Args:
+        heads: changed in place.
+        items: training comparisons.
+        plan: how.
+        out: checkpoints and metrics go below.
+        evaluate: gives held-out metrics, before the first step and after every epoch.
+    """
+    module = heads.trained()
+    optimizer = train.adam(module.parameters(), learning_rate=plan.learning_rate)
+    state = checkpoints.TrainState({"preference_model": module}, {"adam": optimizer})
+    resumed = checkpoints.load_newest(state, out / "checkpoints")
+    log = MetricsLog(out)
+    log.truncate_to(state.step if resumed else -1)
+    if not resumed:
+        log.log(0, evaluate())
+    total, per_epoch = plan.steps(len(items)), plan.steps_per_epoch(len(items))
+    with bar(total, "preference model", completed=state.step) as advance:
+        while state.step < total:
+            began = time.monotonic()
+            batch = _batch(items, plan, state.step)
+            values = _step(heads, batch, plan, optimizer, plan.rate(state.step, total))
+            state.step += 1
+            log.log_time(state.step, {"time/seconds": time.monotonic() - began})
+            if state.step % per_epoch == 0:
+                values |= evaluate()
+            log.log(state.step, values)
+            if state.step % plan.checkpoint_every == 0 or state.step == total:
+                checkpoints.save(state, out / "checkpoints")
+            advance(1, f"loss {values['preference/loss']:.3f}")
+
+
+def _batch(items: Sequence[Item], plan: Plan, step: int) -> list[Item]:
+    """The comparisons of one step: every epoch has its own order, known from the seed alone."""
+    epoch, place = divmod(step, plan.steps_per_epoch(len(items)))
+    order = shuffled(len(items), rng=generator(plan.seed, "order", epoch))
+    chosen = order[place * plan.batch_size : (place + 1) * plan.batch_size]
+    # Similar lengths share a microbatch; within one batch the order changes nothing else.
+    return sorted((items[i] for i in chosen), key=lambda item: item.longest)
+
+
+@dataclass
+class _Tally:
+    """Sums over the microbatches of one step, for the log."""
+
+    preference: float = 0.0
+    language: float = 0.0
+    right: float = 0.0
+
+
+def _step(
+    heads: Heads,
+    batch: Sequence[Item],
+    plan: Plan,
+    optimizer: torch.optim.Optimizer,
+    learning_rate: float,
+) -> dict[str, float]:
+    """One optimizer step, and what it found."""
+    tally = _Tally()
+    result = train.optimiser_step(
+        optimizer,
+        _losses(heads, batch, plan, tally),
+        count=1,  # the two terms are divided by their own counts
+        learning_rate=learning_rate,
+        max_grad_norm=plan.max_grad_norm,
+    )
+    language = {} if heads.language is None else {"language/loss": tally.language}
+    return language | {
+        "preference/loss": tally.preference,
+        "preference/accuracy": tally.right / len(batch),
+        "train/loss": result.loss,
+        "train/grad_norm": result.grad_norm,
+        "train/learning_rate": learning_rate,
+    }
+
+
+def _losses(heads: Heads, batch: Sequence[Item], plan: Plan, tally: _Tally) -> Iterator[Tensor]:
+    """The share of each microbatch in the loss of the whole batch."""
+    learnt = sum(len(item.conversations[best(item.wins)]) - 1 for item in batch)
+    for part in train.microbatches(list(range(len(batch))), plan.microbatch_size):
+        items = [batch[i] for i in part]
+        score, logprobs = _forward(heads, items)
+        table = nn.utils.rnn.pad_sequence(
+            score.split([len(item.conversations) for item in items]), batch_first=True
+        )
+        won = _wins(items, table.shape[1]).to(table)
+        loss = soft_ranking_loss(table, won).sum() / len(batch)
+        tally.preference += float(loss.detach())
+        tally.right += float(_share_right(table.detach(), won).sum())
+        if logprobs is not None:
+            language = -logprobs.sum() / learnt
+            tally.language += float(language.detach())
+            loss = loss + plan.lm_coef * language
+        yield loss
+
+
+def _forward(heads: Heads, items: Sequence[Item]) -> tuple[Tensor, Tensor | None]:
+    """One forward pass over all responses of the comparisons."""
+    tokens, lengths = _padded([c for item in items for c in item.conversations], heads.scalar)
+    if heads.language is None:
+        return scores(heads.scalar, tokens, lengths), None
+    starts = itertools.accumulate((len(item.conversations) for item in items), initial=0)
+    better = [start + best(item.wins) for start, item in zip(starts, items, strict=False)]
+    rows = torch.tensor(better, device=tokens.device)
+    return scores_and_logprobs(heads.scalar, heads.language, tokens, lengths, rows)
+
+
+def _padded(
+    conversations: Sequence[Sequence[int]], model: PreTrainedModel
+) -> tuple[Tensor, Tensor]:
+    tokens = pad_rows(conversations, model.config.pad_token_id)
+    lengths = torch.tensor([len(conversation) for conversation in conversations])
+    return tokens.to(model.device), lengths.to(model.device)
+
+
+def _wins(items: Sequence[Item], width: int) -> Tensor:
+    """[N K K]; absent responses have neither wins nor losses."""
+    table = torch.zeros(len(items), width, width)
+    for row, item in enumerate(items):
+        number = len(item.wins)
+        table[row, :number, :number] = torch.tensor(item.wins)
+    return table
+
+
+def _share_right(table: Tensor, won: Tensor) -> Tensor:
+    """[N] share of a comparison's wins that the scores agree with; equal scores count half."""
+    margin = table[:, :, None] - table[:, None, :]
+    right = (margin > 0).to(won) + 0.5 * (margin == 0).to(won)
+    return (right * won).sum(dim=(1, 2)) / won.sum(dim=(1, 2))
