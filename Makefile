@@ -8,7 +8,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-compile \
 	--constraint requirements.lock
 
 .PHONY: demo test slow check mutants venv clean

@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 from pydantic import Field
+from rich.console import Console
 
-from accord import stages
-from accord.config import StageConfig, StageInputs, memory_only
+from accord import pipeline, stages
+from accord.config import StageConfig, StageInputs, memory_only, read_toml
 from accord.runtime.artifacts import payload, write_headline
 
 
@@ -66,3 +67,58 @@ def toy_stages(monkeypatch):
     for kind, module in modules.items():
         monkeypatch.setitem(stages.STAGES, kind, lambda module=module: module)
     return modules
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer():
+    from accord.data.tokenizers import train_tokenizer  # noqa: PLC0415 - labelling has no torch
+
+    return train_tokenizer(["what is two and two? it is four, as far as one knows."] * 3, 300)
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory, tiny_tokenizer):
+    """Directories of random language models, two layers and 32 wide: llama and gpt2."""
+    import torch  # noqa: PLC0415
+    from transformers import (  # noqa: PLC0415
+        GPT2Config,
+        GPT2LMHeadModel,
+        LlamaConfig,
+        LlamaForCausalLM,
+    )
+
+    from accord.models.load import save_model  # noqa: PLC0415
+
+    size = len(tiny_tokenizer)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        llama = LlamaConfig(
+            vocab_size=size,
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=96,
+            tie_word_embeddings=True,
+        )
+        gpt2 = GPT2Config(vocab_size=size, n_embd=32, n_layer=2, n_head=2, n_positions=96)
+        models = {"llama": LlamaForCausalLM(llama), "gpt2": GPT2LMHeadModel(gpt2)}
+    folders = {}
+    for name, model in models.items():
+        with torch.no_grad():
+            for parameter in model.parameters():  # fresh weights are too small to differ
+                parameter.mul_(4 if parameter.ndim > 1 else 1)
+        folders[name] = tmp_path_factory.mktemp(name)
+        save_model(model, tiny_tokenizer, folders[name])
+    return folders
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory):
+    """A finished run of ``tests/tiny.toml``: every stage once, in seconds."""
+    out = tmp_path_factory.mktemp("tiny") / "out"
+    table = read_toml(Path(__file__).parent / "tiny.toml")
+    planned = pipeline.plan(table, out, title="tiny")
+    pipeline.run(planned, Console(quiet=True))
+    return planned

@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from accord.config import InputError
-from accord.data.chat import HUMAN, encode_prompt
+from accord.data.chat import ASSISTANT, HUMAN, encode_prompt
 from accord.models.load import context_length, load_policy
 from accord.records import Message, Prompt, Sampling
 from accord.runtime.generate import HuggingFaceGenerator
@@ -40,12 +40,14 @@ class Speaker:
         random = generator(seed, "chat", len(self.messages))
         text = ""
         for piece in self.generator.stream(self._tokens(sampling), sampling, random=random):
-            # A policy that never learned to stop goes on with the other side's turn.
-            text, stop, _ = (text + piece).partition(HUMAN)
-            yield text.strip()
-            if stop:
+            text += piece
+            # A policy that never learned to stop goes on with the next turns.
+            turn = min((text.find(mark) for mark in (HUMAN, ASSISTANT) if mark in text), default=-1)
+            text = text if turn < 0 else text[:turn]
+            yield _shown(text)
+            if turn >= 0:
                 break
-        self.messages.append(Message(role="assistant", content=text.strip()))
+        self.messages.append(Message(role="assistant", content=_shown(text)))
 
     def _tokens(self, sampling: Sampling) -> list[int]:
         """The conversation, without its oldest turns where it is longer than the context."""
@@ -93,6 +95,11 @@ def _messages(console: Console) -> Iterator[str]:
             return
         if line.strip():
             yield line.strip()
+
+
+def _shown(text: str) -> str:
+    """What a person sees of an answer: no control characters, which could steer the terminal."""
+    return "".join(c for c in text if c.isprintable() or c == "\n").strip()
 
 
 def _show(console: Console, speakers: Sequence[Speaker], answers: Sequence[Iterator[str]]) -> None:

@@ -19,6 +19,11 @@ from pydantic.fields import FieldInfo
 from accord.cli.toml import as_toml
 
 MARK = "#:"
+USUAL = {  # fields that mean the same in every stage; a comment beside a field comes first
+    "seed": "same seed, same result; in a run file `run.seed` is taken unless this is set",
+    "weight_decay": "share of each weight lost per step and unit of learning rate",
+    "max_grad_norm": "a longer gradient is scaled down to this length",
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,8 @@ def fields_of(kind: type[BaseModel]) -> list[FieldHelp]:
 def _fields(kind: type[BaseModel], prefix: str) -> Iterator[FieldHelp]:
     written = _comments(kind)
     for name, field in kind.model_fields.items():
-        meaning = field.description or written.get(name, "")
+        meaning = field.description or written.get(name) or USUAL.get(name, "")
+        meaning = meaning.replace("``", "`")
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield FieldHelp(prefix + name, "table", "", meaning)

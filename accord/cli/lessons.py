@@ -38,6 +38,21 @@ LESSONS = {
         "answer can be judged; training never reads the truth.",
         example="--out out/world --set seed=1",
     ),
+    "many_worlds": Lesson(
+        summary="Write the text of many worlds, for a base model that knows the language.",
+        takes="nothing but a seed.",
+        makes="pretraining text about thousands of worlds that share their language.",
+        rule="what all worlds share can be learnt from it; what one world holds cannot.",
+        example="--out out/many-worlds --set documents=1000",
+    ),
+    "many_worlds": Lesson(
+        summary="Write the text of many worlds, for a base model that knows no single one.",
+        takes="nothing but a seed.",
+        makes="pretraining text about worlds that share words, grammar and general knowledge.",
+        rule="facts differ from world to world, so that only what all share can be learned; the "
+        "worlds are none that a run would draw.",
+        example="--out out/many --set worlds=500",
+    ),
     "import_data": Lesson(
         summary="Turn public files of comparisons and texts into Accord's records.",
         takes="files such as those of HH-RLHF or of the TL;DR comparisons.",

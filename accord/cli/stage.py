@@ -36,8 +36,12 @@ class StageCommand(TyperCommand):
         with plain_errors():
             stage = stages.load(kind_of(self.name or ""))
             console = Console()
-            console.print(_table("inputs, for --inputs name=path", fields_of(stage.inputs)))
-            console.print(_table("settings, for --set key=value", fields_of(stage.config)))
+            for title, kind in (
+                ("Inputs, for --inputs name=path", stage.inputs),
+                ("Settings, for --set key=value", stage.config),
+            ):
+                console.print(_table(title, fields_of(kind)))
+                console.print()
 
 
 def register(app: typer.Typer) -> None:

@@ -52,7 +52,7 @@ def verify(
 def _tree(origin: trace.Origin) -> Tree:
     tree = Tree(_label(origin))
     for fact in origin.facts:
-        tree.add(Text(fact, style="dim" if fact == "see above" else "bold"))
+        tree.add(Text(fact, style="bold"))
     for source in origin.sources:
         tree.children.append(_tree(source))
     return tree
@@ -64,5 +64,6 @@ def _label(origin: trace.Origin) -> Text:
         (origin.name, "bold"),
         (f" ({origin.stage})" if origin.stage not in ("", origin.name) else "", ""),
         (f"  {origin.digest[:SHOWN]}", "cyan"),
+        ("  (see above)" if origin.is_repeated else "", "dim"),
     ]
     return Text.assemble(*parts)

@@ -137,6 +137,43 @@ def bucketed(
     return [batches[i] for i in shuffled(len(batches), rng=rng)]
 
 
+def filled(
+    lengths: Sequence[int], batch_tokens: int, *, rng: torch.Generator, window: int = 16
+) -> list[list[int]]:
+    """Cut a set into batches of about ``batch_tokens`` tokens, rows of similar length together.
+
+    As ``bucketed``, but a batch of short rows has more of them, so every step is of one size. A
+    row that is longer than ``batch_tokens`` is a batch of its own.
+
+    Args:
+        lengths: tokens of each row.
+        batch_tokens: most tokens of a batch, padding included.
+        rng: decides the order.
+        window: batches that are sorted together.
+    """
+    batches: list[list[int]] = []
+    pending: list[int] = []
+    held = 0
+    order = shuffled(len(lengths), rng=rng)
+    for number, row in enumerate(order, start=1):
+        pending.append(row)
+        held += lengths[row]
+        if held >= batch_tokens * window or number == len(order):
+            batches += _cut(sorted(pending, key=lambda r: lengths[r]), lengths, batch_tokens)
+            pending, held = [], 0
+    return [batches[i] for i in shuffled(len(batches), rng=rng)]
+
+
+def _cut(rows: list[int], lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
+    """Batches of rows that come sorted by length."""
+    batches: list[list[int]] = [[]]
+    for row in rows:
+        if batches[-1] and (len(batches[-1]) + 1) * lengths[row] > batch_tokens:
+            batches.append([])
+        batches[-1].append(row)
+    return batches
+
+
 def _below(lengths: Tensor, width: int) -> Tensor:
     """[B width] True at the first ``lengths[b]`` places of row b."""
     return torch.arange(width, device=lengths.device) < lengths[:, None]

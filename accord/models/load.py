@@ -223,7 +223,7 @@ def _model(
 ) -> tuple[PreTrainedModel, dict[str, Any]]:
     try:
         config = AutoConfig.from_pretrained(name, **where, **settings)
-        _set_dropout(config, dropout)
+        set_dropout(config, dropout)
         model, report = kind.from_pretrained(
             name,
             config=config,
@@ -238,11 +238,11 @@ def _model(
     return model, report
 
 
-def _set_dropout(config: PreTrainedConfig, probability: float) -> None:
+def set_dropout(config: PreTrainedConfig, probability: float) -> None:
     """Set ``attn_pdrop``, ``hidden_dropout``, and whatever else architectures call it."""
     for key, value in vars(config).items():
         if isinstance(value, PreTrainedConfig):
-            _set_dropout(value, probability)
+            set_dropout(value, probability)
         elif "drop" in key and isinstance(value, int | float) and not isinstance(value, bool):
             # layerdrop drops whole layers: that is another thing, and never wanted here
             setattr(config, key, 0.0 if key == "layerdrop" else probability)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from accord.ratings.intervals import wilson
-from accord.reports.claims import Claim, losing_kinds
+from accord.reports.claims import EVEN, Claim, decided, losing_kinds
 from accord.reports.estimates import PERCENT, count, show
 from accord.reports.facts import Facts
 from accord.reports.read import Source
@@ -30,7 +30,7 @@ class Alarm:
 def alarms(facts: Facts, claimed: Sequence[Claim]) -> list[Alarm]:
     """All warnings of the run, those about its claims first."""
     found = [Alarm(claim.warning, claim.estimate.source) for claim in claimed if claim.warning]
-    found += _kinds(facts) + _side_effects(facts) + _overoptimised(facts)
+    found += _kinds(facts) + _proxy_only(facts) + _side_effects(facts) + _overoptimised(facts)
     return found + _preference_models(facts) + _ratings(facts) + _labelers(facts)
 
 
@@ -68,8 +68,29 @@ def _side_effects(facts: Facts) -> list[Alarm]:
     return found
 
 
+def _proxy_only(facts: Facts) -> list[Alarm]:
+    """The preference model sees a gain that the truth does not show."""
+    final, scores = facts.final, facts.scores
+    if final is None or scores is None or not final.truth:
+        return []
+    if final.win_rate is None or final.win_rate_by_score is None:
+        return []
+    proxy = decided(final.win_rate_by_score, scores.source)
+    truth = decided(final.win_rate, scores.source)
+    if proxy.verdict(EVEN) != "above" or truth.verdict(EVEN) == "above":
+        return []
+    label = facts.policies[final.policy].label
+    return [
+        Alarm(
+            f"The preference model prefers {label} in {proxy.text} of decided comparisons "
+            f"(interval {proxy.interval}), but the truth does not show that it is better.",
+            scores.source,
+        )
+    ]
+
+
 def _length_ratio(facts: Facts, final: PolicyScore) -> float | None:
-    before = [s for s in facts.scored(greedy=False) if s.policy == facts.baseline]
+    before = [s for s in facts.scored() if s.policy == facts.baseline]
     if not before or before[0].length is None or final.length is None:
         return None
     old, new = before[0].length.value, final.length.value
@@ -113,21 +134,22 @@ def _pooled(points: Sequence[CurvePoint], field: str) -> tuple[float, int]:
 def _preference_models(facts: Facts) -> list[Alarm]:
     found = []
     for model in facts.preference_models:
-        main = model.main
-        if main is None or main.value is None:
+        accuracy, ceiling = model.accuracy, model.ceiling
+        surely = accuracy.value if accuracy.low is None else accuracy.low
+        if surely is None:
             continue
-        ceiling = model.ceilings[0][1] if model.ceilings else None
-        if ceiling and ceiling.value is not None and (main.low or main.value) > ceiling.value:
-            text = f"{model.stage} is more accurate than the labelers' own agreement allows"
+        highest = None if ceiling is None else ceiling.high or ceiling.value
+        if highest is not None and surely > highest:
+            text = f"{model.stage} is more accurate than the labelers’ own agreement allows"
             found.append(Alarm(f"{text}; look for a leak between training and test.", model.source))
-        for baseline in facts.text_baselines:
-            best = baseline.accuracy.value
-            if best is not None and best >= (main.value if main.low is None else main.low):
+        rules = [(one.name, one.accuracy) for one in facts.text_baselines]
+        for name, rule in [*rules, ("the longer response", model.longer_wins)]:
+            if rule.value is not None and rule.value >= surely:
                 text = (
-                    f"{model.stage} ({main.text}, interval {main.interval}) is not shown to beat "
-                    f"the text baseline “{baseline.name}” ({baseline.accuracy.text})."
+                    f"{model.stage} ({accuracy.text}, interval {accuracy.interval}) is not shown "
+                    f"to beat a rule that reads the text alone: “{name}” ({rule.text})."
                 )
-                found.append(Alarm(text, baseline.accuracy.source))
+                found.append(Alarm(text, rule.source))
     return found
 
 
@@ -175,5 +197,3 @@ def standing(row: LabelerRow, everybody: Sequence[LabelerRow]) -> str:
     if row.high < (usual + CHANCE) / 2:
         return "guessing"
     return "below" if row.high < usual else ""
-
-

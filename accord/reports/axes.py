@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from accord.reports.estimates import Unit, show, significant
 
+NEARLY = 1e-9  # values closer than this, relative to their size, are drawn as one
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)  # people read these steps without thinking
 
 
@@ -51,14 +52,29 @@ def rate_axis(*, low: float = 0.0, high: float = 1.0, step: float = 0.25) -> Axi
     return _axis(low, high, [(value, show(value, percent)) for value in values])
 
 
+def fitted_rate_axis(values: Iterable[float | None], *, include: float = 0.5) -> Axis:
+    """An axis of rates that is no wider than the data; for dots, never for bars."""
+    percent = Unit(decimals=0, scale=100, suffix="%")
+    known = [min(1.0, max(0.0, value)) for value in values if value is not None]
+    return axis_for(known, include=(include,), unit=percent)
+
+
 def axis_for(
     values: Iterable[float | None],
     *,
     include: tuple[float, ...] = (),
     ticks: int = 4,
     unit: Unit | None = None,
+    snug: bool = False,
 ) -> Axis:
     """An axis that holds all the values, with about ``ticks`` round labels.
+
+    Args:
+        values: what has to be held; unknown values are skipped.
+        include: further values that have to be on the axis.
+        ticks: how many labels are wanted.
+        unit: how the labels are written; with three significant digits if not given.
+        snug: end where the data end, rather than at the next label.
 
     >>> [tick.text for tick in axis_for([1.2, 9.1], include=(0,)).ticks]
     ['0', '2.5', '5', '7.5', '10']
@@ -66,17 +82,19 @@ def axis_for(
     known = [value for value in values if value is not None and math.isfinite(value)]
     known += list(include)
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
-    if low == high:
+    if high - low <= NEARLY * max(abs(low), abs(high)):
         low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
     step = _step((high - low) / ticks)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    marks = [round(i * step, 12) for i in range(first, last + 1)]
-    written = [(mark, significant(mark) if unit is None else show(mark, unit)) for mark in marks]
-    return _axis(marks[0], marks[-1], written)
+    marks = [float(f"{i * step:.12g}") for i in range(first, last + 1)]
+    first_mark, last_mark = (low, high) if snug else (marks[0], marks[-1])
+    inside = [mark for mark in marks if first_mark <= mark <= last_mark]
+    written = [(mark, significant(mark) if unit is None else show(mark, unit)) for mark in inside]
+    return _axis(first_mark, last_mark, written)
 
 
 def _step(rough: float) -> float:
-    magnitude = 10 ** math.floor(math.log10(rough))
+    magnitude = 10.0 ** math.floor(math.log10(rough))
     return next(s * magnitude for s in STEPS if s * magnitude >= rough * (1 - 1e-9))
 
 
@@ -102,5 +120,3 @@ def thinned(points: list[tuple[float, float]], most: int) -> list[tuple[float, f
 def _mean(values: Iterable[float]) -> float:
     known = list(values)
     return sum(known) / len(known)
-
-

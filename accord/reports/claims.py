@@ -5,11 +5,14 @@ it is refuted when the whole interval lies on the other side; else it is not sho
 fixed here, before any number is seen, and every claim is printed whichever way it falls.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import Literal
 
 from accord.reports.estimates import PERCENT, POINT_GAP, Estimate
-from accord.reports.facts import Facts
+from accord.reports.facts import Facts, how
+from accord.reports.policies import Policy
+from accord.reports.preference_files import PreferenceEvaluation
 from accord.reports.read import Source
 from accord.reports.schemas import Difference, PolicyScore, WinRate
 
@@ -95,29 +98,35 @@ def _minus(value: float | None) -> float | None:
 
 def claims(facts: Facts) -> list[Claim]:
     """Every claim of the run, the main one first."""
-    return _against_baseline(facts) + _by_people(facts) + _by_accuracy(facts)
+    return _against_others(facts) + _by_people(facts) + _by_accuracy(facts)
 
 
-def _against_baseline(facts: Facts) -> list[Claim]:
+def _against_others(facts: Facts) -> list[Claim]:
+    """Each round against the baseline, then against the policy before it."""
     if facts.scores is None:
         return []
     source, found = facts.scores.source, []
-    for greedy in (False, True):
-        how = "decoded greedily" if greedy else "sampled at temperature 1"
-        for score in reversed(facts.scored(greedy=greedy)):
-            policy = facts.policies[score.policy]
-            if score.win_rate is None or not policy.is_round:
-                continue
-            against = facts.policies[score.win_rate.against or facts.baseline].label
+    for temperature in facts.temperatures:
+        for policy, rate in _duels(facts, facts.scored(temperature)):
+            against = facts.policies[rate.against or facts.baseline].label
             found.append(
                 Claim(
-                    f"{policy.label} gives better answers than {against}, {how}",
-                    decided(score.win_rate, source),
+                    f"{policy.label} gives better answers than {against}, {how(temperature)}",
+                    decided(rate, source),
                     EVEN,
-                    f"{policy.label} gives worse answers than {against}, {how}",
+                    f"{policy.label} gives worse answers than {against}, {how(temperature)}",
                 )
             )
     return found
+
+
+def _duels(facts: Facts, scored: list[PolicyScore]) -> list[tuple[Policy, WinRate]]:
+    rounds = [score for score in reversed(scored) if facts.policies[score.policy].is_round]
+    main = [(facts.policies[score.policy], score.win_rate) for score in rounds]
+    others = [(facts.policies[score.policy], score.win_rate_previous) for score in rounds]
+    named = {(policy.name, rate.against or facts.baseline) for policy, rate in main if rate}
+    others = [(p, rate) for p, rate in others if rate and (p.name, rate.against) not in named]
+    return [(policy, rate) for policy, rate in main + others if rate is not None]
 
 
 def _by_people(facts: Facts) -> list[Claim]:
@@ -127,7 +136,7 @@ def _by_people(facts: Facts) -> list[Claim]:
         return []
     names = [p.name for p in facts.policies if _is_rated(p.name, facts)]
     found = []
-    for before, after in zip(names, names[1:], strict=False):
+    for before, after in itertools.pairwise(names):
         gap = find_gap(facts, after, before)
         if gap is None:
             continue
@@ -145,21 +154,25 @@ def _is_rated(name: str, facts: Facts) -> bool:
 def _by_accuracy(facts: Facts) -> list[Claim]:
     found = []
     for model in facts.preference_models:
-        if model.main is None:
+        if not model.accuracy.known:
             continue
         found.append(
             Claim(
-                f"{model.stage} predicts held-out votes better than a coin",
-                model.main,
+                f"{_model(model)} predicts held-out votes better than a coin",
+                model.accuracy,
                 EVEN,
-                f"{model.stage} predicts held-out votes worse than a coin",
+                f"{_model(model)} predicts held-out votes worse than a coin",
             )
         )
     return found
 
 
+def _model(model: PreferenceEvaluation) -> str:
+    return f"The preference model {model.stage}"
+
+
 def losing_kinds(facts: Facts, score: PolicyScore) -> list[tuple[str, Estimate]]:
-    """Kinds of prompt on which a policy is worse than the baseline, its whole interval below 50%."""
+    """Kinds of prompt on which a policy loses, the whole interval below 50%."""
     if facts.scores is None:
         return []
     rates = [

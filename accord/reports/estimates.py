@@ -63,11 +63,12 @@ class Estimate:
 
     @property
     def interval(self) -> str:
-        """The interval alone, such as ``72.1 to 79.9%``; says when there is none."""
+        """The interval alone, such as ``72.1–79.9%``; says when there is none."""
         if self.low is None or self.high is None:
             return "no interval"
         low = show(self.low, self.unit).removesuffix(self.unit.suffix)
-        return f"{low} to {show(self.high, self.unit)}"
+        signed = self.low < 0 or self.unit.signed  # a dash beside a minus sign misleads
+        return f"{low}{' to ' if signed else '–'}{show(self.high, self.unit)}"
 
     @property
     def n_text(self) -> str:
@@ -80,7 +81,7 @@ class Estimate:
         return f"{self.text} (interval {self.interval}, {self.n_text})"
 
     def verdict(self, null: float) -> str:
-        """Where the interval lies: ``above``, ``below`` or ``includes`` the null, or ``unknown``."""
+        """Where the interval lies: ``above`` or ``below`` the null, ``includes`` or ``unknown``."""
         if self.value is None or self.low is None or self.high is None:
             return "unknown"
         if self.low > null:

@@ -16,9 +16,10 @@ from accord.reports.preference_files import (
     read_evaluation,
 )
 from accord.reports.read import Run, Source, Sourced, Stage, count_lines, iterate_lines
-from accord.reports.schemas import PolicyScore, Ratings, SampledPrompt, Scores, Votes
+from accord.reports.schemas import PolicyScore, Ratings, SampledPrompt, Scores, Votes, finite
 
 T = TypeVar("T")
+USUAL = 0.95  # confidence of an interval where a config does not say
 TRAINED = ("pretrain", "sft", "preference_pretraining", "preference_model", "ppo")
 
 
@@ -63,6 +64,14 @@ class Facts:
         return "sft"
 
     @property
+    def confidence(self) -> str:
+        """The confidence of the intervals, as the stages that made them were told."""
+        makers = self.run.of_stage("rate", "preference_model", "evaluate")
+        found = {stage.config.get("confidence", USUAL) for stage in makers} or {USUAL}
+        known = sorted(value for value in found if isinstance(value, float))
+        return " or ".join(f"{value:.4g}" for value in known)
+
+    @property
     def last_ratings(self) -> Sourced[Ratings] | None:
         """The ratings over all votes so far."""
         return self.ratings[-1] if self.ratings else None
@@ -72,21 +81,37 @@ class Facts:
         """The votes that the last ratings rest on."""
         return self.votes[-1] if self.votes else None
 
-    def scored(self, *, greedy: bool) -> list[PolicyScore]:
-        """Scores of all policies in the order of the run, sampled or greedily decoded."""
+    @property
+    def temperatures(self) -> list[float]:
+        """The temperatures of the evaluation, the one nearest to 1 first, greedy last."""
         if self.scores is None:
             return []
-        chosen = [s for s in self.scores.value.policies if (s.temperature == 0) is greedy]
+        found = {temperature_of(score) for score in self.scores.value.policies}
+        return sorted(found, key=lambda t: (t == 0, abs(t - 1), t))
+
+    def scored(self, temperature: float | None = None) -> list[PolicyScore]:
+        """Scores of all policies in the order of the run, at the first temperature or another."""
+        if self.scores is None or not self.temperatures:
+            return []
+        wanted = self.temperatures[0] if temperature is None else temperature
+        chosen = [s for s in self.scores.value.policies if temperature_of(s) == wanted]
         return sorted(chosen, key=lambda score: self.policies.order(score.policy))
 
     @property
     def final(self) -> PolicyScore | None:
-        """The policy at the end of the run, at temperature 1 where there is such a row."""
-        for greedy in (False, True):
-            rounds = [s for s in self.scored(greedy=greedy) if self.policies[s.policy].is_round]
-            if rounds:
-                return rounds[-1]
-        return None
+        """The policy at the end of the run."""
+        rounds = [score for score in self.scored() if self.policies[score.policy].is_round]
+        return rounds[-1] if rounds else None
+
+
+def temperature_of(score: PolicyScore) -> float:
+    """The temperature of a row; sampling as the policy is, 1, where it is not said."""
+    return 1.0 if score.temperature is None else score.temperature
+
+
+def how(temperature: float) -> str:
+    """How answers were drawn, in words."""
+    return "greedy" if temperature == 0 else f"temperature {temperature:g}"
 
 
 def gather(run: Run) -> Facts:
@@ -143,14 +168,10 @@ def _learning(run: Run, stage: Stage) -> Learning | None:
     for row in iterate_lines(path, run.problems):
         if not isinstance(row, dict):
             continue
-        step = row.get("step", row.get("update"))
-        if not _is_number(step):
-            continue
-        for key, value in row.items():
-            if key not in ("step", "update") and _is_number(value):
-                series.setdefault(key, []).append((float(step), float(value)))
+        found = {key: finite(value) for key, value in row.items()}
+        numbers = {key: float(value) for key, value in found.items() if value is not None}
+        step = numbers.pop("step", None)
+        if step is not None:
+            for key, number in numbers.items():
+                series.setdefault(key, []).append((step, number))
     return Learning(stage, run.source(path), series) if series else None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -68,7 +68,7 @@ class CurveChart:
     summary: str  #: what a person who cannot see it should know
 
 
-def curve_chart(  # noqa: PLR0913 - a chart has a title, two labels, two axes and its data
+def curve_chart(
     series: list[Series],
     *,
     title: str,

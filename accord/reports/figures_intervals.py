@@ -6,8 +6,12 @@ and a phone can set the drawing below its label.
 
 from dataclasses import dataclass
 
-from accord.reports.axes import Axis
+from accord.reports.axes import Axis, fitted_rate_axis
 from accord.reports.estimates import Estimate
+from accord.reports.read import Source
+
+EVEN_LINE = [(0.5, "no difference")]
+EDGE = 15  # percent; text beside a line this close to the frame would leave it
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,11 @@ class Reference:
 
     at: float  #: percent from the left
     text: str
-    tone: str = ""
+
+    @property
+    def anchor(self) -> str:
+        """Which end of the text stands at the line, so that it stays inside the page."""
+        return "start" if self.at < EDGE else "end" if self.at > 100 - EDGE else "middle"
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,13 @@ class Row:
     tone: str = "tone-1"
     note: str = ""  #: a few words under the label
     flag: str = ""  #: a word that calls for attention, shown as a badge
+    alarming: bool = False  #: the badge is red rather than amber
     starts_group: bool = False  #: a thin rule above the row
+
+    @property
+    def ends(self) -> tuple[float | None, float | None, float | None]:
+        """Everything that an axis has to hold."""
+        return self.estimate.value, self.estimate.low, self.estimate.high
 
 
 @dataclass(frozen=True)
@@ -79,3 +93,19 @@ def _drawn(row: Row, axis: Axis) -> DrawnRow:
     if estimate.low is None or estimate.high is None:
         return DrawnRow(row, place, None, None)
     return DrawnRow(row, place, axis.at(estimate.low), axis.at(estimate.high))
+
+
+def even_chart(rows: list[Row], heading: str) -> IntervalChart:
+    """Win rates with the line of no difference, on an axis no wider than they are."""
+    axis = fitted_rate_axis(v for row in rows for v in row.ends)
+    return interval_chart(rows, axis, heading=heading, references=EVEN_LINE)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with its caption and the file that its numbers come from."""
+
+    title: str
+    chart: IntervalChart
+    caption: str
+    source: Source

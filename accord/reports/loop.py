@@ -93,15 +93,15 @@ def _round(number: int, stages: list[Stage]) -> str:
 
 def _labelers(facts: Facts) -> Box:
     ratings = facts.last_ratings
-    simulated = "simulated" if facts.run.of_stage("simulate_labelers") else ""
+    who = "simulated" if facts.run.of_stage("simulate_labelers") else "people"
     if ratings is None:
         return _box("Labelers", [], None)
     number = ratings.value.n_labelers or len(ratings.value.labelers)
     agreement = ratings.value.agreement
     agree = ""
     if agreement is not None and agreement.raw is not None:
-        agree = f"agree on {agreement.raw:.0%}"
-    return _box("Labelers", [f"{count(number)} people" if not simulated else f"{count(number)} simulated", agree], ratings.source)
+        agree = f"two agree on {agreement.raw:.0%}"
+    return _box("Labelers", [f"{count(number)} {who}", agree], ratings.source)
 
 
 def _ledger(facts: Facts) -> Box:
@@ -133,9 +133,9 @@ def _ratings(facts: Facts) -> Box:
 def _preference_model(facts: Facts) -> Box:
     models = facts.preference_models
     lines = [
-        f"{model.main.text} right{f' ({i})' if len(models) > 1 else ''}"
+        f"{model.accuracy.text} right{f' ({i})' if len(models) > 1 else ''}"
         for i, model in list(enumerate(models, start=1))[-LINES:]
-        if model.main
+        if model.accuracy.known
     ]
     return _box("Preference model", lines, models[-1].source if models else None)
 

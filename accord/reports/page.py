@@ -14,7 +14,8 @@ from accord.config import InputError
 from accord.reports.alarms import Alarm, alarms
 from accord.reports.claims import Claim, claims
 from accord.reports.estimates import PERCENT, PLAIN, count, show, significant
-from accord.reports.facts import Facts, gather
+from accord.reports.facts import Facts, gather, how
+from accord.reports.figures_intervals import Figure
 from accord.reports.loop import Loop, loop
 from accord.reports.picks import SideBySide, side_by_side
 from accord.reports.read import read_run
@@ -31,15 +32,12 @@ from accord.reports.sections_people import (
     preference_section,
 )
 from accord.reports.sections_policies import (
-    Figure,
-    KindsSection,
     RatingsSection,
     SideEffect,
-    criteria_figures,
-    kinds_section,
+    WinsSection,
     ratings_section,
     side_effects,
-    win_figures,
+    wins_section,
 )
 from accord.reports.sections_run import (
     ArtifactRow,
@@ -49,6 +47,7 @@ from accord.reports.sections_run import (
     reproduction,
     totals,
 )
+from accord.reports.sections_truth import KindsSection, criteria_figures, kinds_section
 from accord.reports.story import Headline, KeyCount, KeyNumber, headline, key_numbers
 
 NAME = "report.html"
@@ -64,10 +63,12 @@ class Page:
     key_numbers: list[KeyNumber | KeyCount]
     alarms: list[Alarm]
     claims: list[Claim]
+    confidence: str
+    drawn: str  #: how the answers behind the bars were drawn
     loop: Loop
     side_by_side: SideBySide | None
     ratings: RatingsSection | None
-    wins: list[Figure]
+    wins: WinsSection | None
     criteria: list[Figure]
     kinds: KindsSection | None
     side_effects: list[SideEffect]
@@ -106,10 +107,12 @@ def compose(facts: Facts) -> Page:
         key_numbers=key_numbers(facts),
         alarms=alarms(facts, claimed),
         claims=claimed,
+        confidence=facts.confidence,
+        drawn=how(facts.temperatures[0]) if facts.temperatures else "",
         loop=loop(facts),
         side_by_side=side_by_side(facts),
         ratings=ratings_section(facts),
-        wins=win_figures(facts),
+        wins=wins_section(facts),
         criteria=criteria_figures(facts),
         kinds=kinds_section(facts),
         side_effects=side_effects(facts),
@@ -147,16 +150,15 @@ def render(page: Page) -> str:
 def content_security_policy(css: str) -> str:
     """Nothing may be loaded or run; the one style sheet is let in by its hash."""
     hashed = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{hashed}'; base-uri 'none'; form-action 'none'"
-    )
+    return f"default-src 'none'; style-src 'sha256-{hashed}'; base-uri 'none'; form-action 'none'"
 
 
 def _write(path: Path, text: str) -> Path:
     """Write atomically, so that a reader never sees half a report."""
     temporary = path.with_name(path.name + ".tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        # a model can write half a surrogate pair, which UTF-8 cannot hold
+        with temporary.open("w", encoding="utf-8", errors="replace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

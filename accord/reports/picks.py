@@ -30,6 +30,7 @@ class ShownAnswer:
     cut: bool
     utility: float | None
     score: float | None
+    note: str
     change: str  #: against the baseline by truth, or by score: better, worse, same or ""
 
 
@@ -99,7 +100,7 @@ def _shown_policies(facts: Facts) -> list[str]:
 def _draw(sample: SampledPrompt, seed: int | None) -> str:
     """A random but repeatable place in the order."""
     text = "\n".join(turn.content for turn in turns_of(sample.prompt))
-    return hashlib.sha256(f"{seed}\0{sample.kind}\0{text}".encode()).hexdigest()
+    return hashlib.sha256(f"{seed}\0{sample.kind}\0{text}".encode(errors="replace")).hexdigest()
 
 
 def turns_of(prompt: Any) -> tuple[Turn, ...]:
@@ -142,6 +143,7 @@ def _pick(sample: SampledPrompt, names: list[str], facts: Facts) -> Pick:
                 cut=len(answer.text) > LONGEST,
                 utility=answer.utility,
                 score=answer.score,
+                note=answer.note[:LONGEST],
                 change=_change(sample.responses, name, facts.baseline),
             )
         )

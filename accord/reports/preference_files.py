@@ -1,48 +1,42 @@
 """What the artifacts say about preference models: held-out accuracy, ceiling, calibration.
 
-evaluation.json of a preference model, written beside its output:
-    {"accuracy": {"votes": RATE, "majority": RATE}, "ceiling": {"votes": RATE, "pairwise": RATE},
-     "log_loss": RATE or number, "brier": ..., "ece": ..., "temperature": number,
-     "reliability": [{"predicted", "observed", "count"}, ...]}
-baselines.json, of any stage:
-    {NAME: RATE} accuracies of rules that read the text alone, such as "the longer one".
+evaluation.json of a preference model lies beside its output. baselines.json, of any stage, holds
+{NAME: {"rate", "low", "high", "n"}}: accuracies of rules that read the text and know no people.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from accord.ratings.intervals import wilson
-from accord.reports.estimates import PERCENT, PLAIN, Estimate, Unit, of_rate
-from accord.reports.read import Run, Source, Stage, load_json
-from accord.reports.schemas import Rate
+from accord.reports.estimates import PERCENT, PLAIN, Estimate, Unit, of_rate, significant
+from accord.reports.read import ROUND, Run, Source, Stage, load_json
+from accord.reports.schemas import Ceiling, Evaluation, Rate, ReliabilityBin
 
-TARGETS = {"votes": "single votes", "single_votes": "single votes", "majority": "majority of votes"}
-CEILINGS = {
-    "votes": "best possible on single votes",
-    "single_votes": "best possible on single votes",
-    "majority": "best possible on the majority",
-    "pairwise": "one labeler predicting another",
-}
-FIT = {
-    "log_loss": ("log loss", PLAIN),
-    "brier": ("Brier score", Unit(decimals=3)),
-    "ece": ("expected calibration error", PERCENT),
-    "temperature": ("temperature that would calibrate it", PLAIN),
-}
+THREE = Unit(decimals=3)
 
 
 @dataclass(frozen=True)
 class Bin:
-    """Held-out pairs that the model was about equally sure of."""
+    """Held-out votes that the model was about equally sure of."""
 
     predicted: float  #: mean probability that the model gave
     observed: float  #: how often it was right
     low: float
     high: float
-    count: int
+    n: int
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """The labelers' ceiling: an estimate, and bounds that hold whatever the difficulties."""
+
+    value: float
+    low: float | None
+    high: float | None
+    pairs: int | None  #: pairs of votes on the same two responses
+    source: Source
 
 
 @dataclass(frozen=True)
@@ -50,16 +44,16 @@ class PreferenceEvaluation:
     """One preference model on comparisons that it was not trained on."""
 
     stage: str
+    label: str  #: for people: which round's model it is
     source: Source
-    accuracies: tuple[tuple[str, Estimate], ...]
-    ceilings: tuple[tuple[str, Estimate], ...]
+    accuracy: Estimate  #: against single votes
+    majority: Estimate  #: against what most labelers said
+    ceiling: Bounded | None
+    longer_wins: Estimate  #: how often people preferred the longer response
     fit: tuple[tuple[str, Estimate], ...]  #: log loss, Brier score, calibration error
     bins: tuple[Bin, ...]
-
-    @property
-    def main(self) -> Estimate | None:
-        """The accuracy against single votes, or the first there is."""
-        return self.accuracies[0][1] if self.accuracies else None
+    by_margin: tuple[tuple[str, Estimate], ...]  #: accuracy by distance of the two scores
+    by_turn: tuple[tuple[str, Estimate], ...]
 
 
 @dataclass(frozen=True)
@@ -72,24 +66,66 @@ class TextBaseline:
 
 def read_evaluation(run: Run, stage: Stage) -> PreferenceEvaluation | None:
     """A preference model's held-out evaluation, or None."""
-    path = run.find(stage, "evaluation.json", "output/evaluation.json")
-    raw = None if path is None else load_json(path, run.problems, run.directory)
-    if path is None or not isinstance(raw, dict):
+    found = run.read(stage, Evaluation, "evaluation.json", "output/evaluation.json")
+    if found is None:
         return None
-    source = run.source(path)
-    fit = [
-        (label, of_rate(rate, source, unit))
-        for key, (label, unit) in FIT.items()
-        if (rate := rate_of(raw.get(key))) is not None
-    ]
+    value, source = found.value, found.source
+    match = ROUND.match(stage.name)
     return PreferenceEvaluation(
         stage=stage.name,
+        label=f"Round {match['round']}" if match else "The model",
         source=source,
-        accuracies=_named(raw.get("accuracy"), TARGETS, source),
-        ceilings=_named(raw.get("ceiling"), CEILINGS, source),
-        fit=tuple(fit),
-        bins=tuple(_bins(raw.get("reliability"))),
+        accuracy=of_rate(value.accuracy, source),
+        majority=of_rate(value.majority_accuracy, source),
+        ceiling=_bounded(value.ceiling, source),
+        longer_wins=of_rate(value.longer_wins, source),
+        fit=tuple(_fit(value, source)),
+        bins=tuple(_bin(row) for row in value.reliability if row.predicted and row.n),
+        by_margin=tuple(
+            (_span(one.start, one.end), of_rate(one, source)) for one in value.by_margin
+        ),
+        by_turn=tuple((f"turn {one.turn}", of_rate(one, source)) for one in value.by_turn),
     )
+
+
+def _bounded(ceiling: Ceiling | None, source: Source) -> Bounded | None:
+    """The ceiling with its bounds, or None where it is not known."""
+    if ceiling is None or ceiling.accuracy is None:
+        return None
+    return Bounded(ceiling.accuracy, ceiling.low, ceiling.high, ceiling.n_pairs, source)
+
+
+def _fit(value: Evaluation, source: Source) -> list[tuple[str, Estimate]]:
+    n = value.accuracy.n if value.accuracy else None
+    plain = [
+        ("log loss, nats per vote", value.log_loss, PLAIN),
+        ("Brier score", value.brier, THREE),
+        ("temperature that would calibrate it", value.temperature, PLAIN),
+        ("correlation of score and length", value.length_correlation, PLAIN),
+    ]
+    rows = [
+        (label, Estimate(number, None, None, n, source, unit))
+        for label, number, unit in plain
+        if number is not None
+    ]
+    if value.ece is not None:
+        rows.insert(2, ("expected calibration error", of_rate(value.ece, source, PERCENT)))
+    return rows
+
+
+def _bin(row: ReliabilityBin) -> Bin:
+    """A bin; where the file gives no interval, Wilson's for independent votes."""
+    predicted, observed, n = row.predicted or 0.0, row.observed or 0.0, row.n or 1
+    low, high = row.low, row.high
+    if low is None or high is None:
+        low, high = wilson(min(max(observed, 0.0), 1.0) * n, n)
+    return Bin(predicted, observed, low, high, n)
+
+
+def _span(start: float | None, end: float | None) -> str:
+    if end is None:
+        return f"{significant(start)} and more"
+    return f"{significant(start)} to {significant(end)}"
 
 
 def read_baselines(run: Run) -> list[TextBaseline]:
@@ -101,51 +137,17 @@ def read_baselines(run: Run) -> list[TextBaseline]:
         if path is None or not isinstance(raw, dict):
             continue
         for name, value in raw.items():
-            if (rate := rate_of(value)) is not None:
+            rate = _rate(value)
+            if rate is not None:
                 accuracy = of_rate(rate, run.source(path), PERCENT)
                 found[name] = TextBaseline(name.replace("_", " "), accuracy)
     return list(found.values())
 
 
-def rate_of(raw: Any) -> Rate | None:
+def _rate(raw: Any) -> Rate | None:
     """A rate written as an object or as a bare number; None when it is neither."""
-    if isinstance(raw, (int, float)) and not isinstance(raw, bool):
-        raw = {"value": raw}
-    if not isinstance(raw, Mapping):
-        return None
     try:
-        rate = Rate.model_validate(raw)
+        rate = Rate.model_validate(raw if isinstance(raw, dict) else {"value": raw})
     except ValidationError:
         return None
     return rate if rate.value is not None else None
-
-
-def _named(
-    raw: Any, labels: Mapping[str, str], source: Source
-) -> tuple[tuple[str, Estimate], ...]:
-    """Rates by name; a bare rate is the one about single votes."""
-    whole = rate_of(raw)
-    if whole is not None:
-        return ((labels["votes"], of_rate(whole, source)),)
-    if not isinstance(raw, Mapping):
-        return ()
-    known = [name for name in labels if name in raw]
-    names = known + [name for name in raw if name not in labels]
-    rates = [(labels.get(name, name.replace("_", " ")), rate_of(raw[name])) for name in names]
-    return tuple((label, of_rate(rate, source)) for label, rate in rates if rate is not None)
-
-
-def _bins(raw: Any) -> list[Bin]:
-    """Bins of the reliability curve; an empty bin has nothing to show."""
-    rows = raw if isinstance(raw, list) else []
-    bins = []
-    for row in rows:
-        if not isinstance(row, dict):
-            continue
-        predicted, observed, number = (row.get(key) for key in ("predicted", "observed", "count"))
-        if not predicted or observed is None or not number:
-            continue
-        right = min(max(observed, 0.0), 1.0) * number
-        low, high = wilson(right, number)
-        bins.append(Bin(predicted, observed, low, high, int(number)))
-    return bins

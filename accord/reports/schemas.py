@@ -5,29 +5,31 @@ unknown fields are ignored, and a number that is not finite counts as missing. A
 shape is named as unreadable in the report instead of ending it.
 """
 
-import math
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
+HUGEST = 1e100  # what diverged beyond this counts as missing; so do infinity and NaN
 
-def _finite(value: Any) -> Any:
+
+def finite(value: Any) -> Any:
+    """The value if it is a number that can be drawn, else None."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return value if is_number and math.isfinite(value) else None
+    return value if is_number and abs(value) < HUGEST else None
+
+
+def _whole(value: Any) -> Any:
+    number = finite(value)
+    return None if number is None else round(number)
 
 
 def _text(value: Any) -> Any:
     return "" if value is None else str(value)
 
 
-Number = Annotated[float | None, BeforeValidator(_finite)]
-Count = Annotated[int | None, BeforeValidator(lambda value: _whole(value))]
+Number = Annotated[float | None, BeforeValidator(finite)]
+Count = Annotated[int | None, BeforeValidator(_whole)]
 Text = Annotated[str, BeforeValidator(_text)]
-
-
-def _whole(value: Any) -> Any:
-    number = _finite(value)
-    return None if number is None else round(number)
 
 
 class Lenient(BaseModel):
@@ -96,7 +98,6 @@ class WinRate(Lenient):
     losses: Count = None
     ties: Count = None
     n: Count = None
-    judge: Text = ""
 
 
 class KindScore(Lenient):
@@ -113,6 +114,8 @@ class PolicyScore(Lenient):
     temperature: Number = None
     truth: dict[str, Rate | None] | None = None
     win_rate: WinRate | None = None
+    win_rate_previous: WinRate | None = None  #: against the policy before it
+    win_rate_by_score: WinRate | None = None  #: against the baseline, as the proxy sees it
     score: Rate | None = None
     kl: Rate | None = None
     length: Rate | None = None
@@ -121,14 +124,20 @@ class PolicyScore(Lenient):
 
 
 class CurvePoint(Lenient):
-    """One PPO update: the KL it had spent, the proxy it saw and the truth of its answers."""
+    """A few PPO updates: the KL they had spent, the proxy they saw, the truth of the answers."""
 
     run: Text = ""
     update: Number = None
     kl: Number = None
     score: Number = None
+    score_low: Number = None
+    score_high: Number = None
     truth_utility: Number = None
+    truth_utility_low: Number = None
+    truth_utility_high: Number = None
     truth_hhh: Number = None
+    truth_hhh_low: Number = None
+    truth_hhh_high: Number = None
     n: Count = None
 
 
@@ -136,8 +145,8 @@ class Scores(Lenient):
     """``output/scores.json`` of an evaluation."""
 
     baseline: Text = ""
+    by: Text = ""  #: who decides which answer is better: truth or preference_model
     n_prompts: Count = None
-    judge: Text = ""
     policies: tuple[PolicyScore, ...] = ()
     curve: tuple[CurvePoint, ...] = ()
 
@@ -182,26 +191,44 @@ class WinMatrix(Lenient):
     n: tuple[tuple[Number, ...], ...] = ()
 
 
+class Ceiling(Lenient):
+    """How accurate anybody could be, as far as the labelers' agreement tells."""
+
+    accuracy: Number = None
+    low: Number = None  #: bounds that hold whatever the difficulties, not an interval
+    high: Number = None
+    agreement: Number = None
+    n_pairs: Count = None
+
+
 class Agreement(Lenient):
     """How far labelers agree with one another."""
 
     raw: Number = None
     raw_low: Number = None
     raw_high: Number = None
-    raw_n: Count = Field(default=None, validation_alias=AliasChoices("raw_n", "n"))
+    raw_n: Count = None
     krippendorff_alpha: Number = None
-    ceiling: Any = None
+    alpha_low: Number = None
+    alpha_high: Number = None
+    ceiling: Number = None
+    ceiling_low: Number = None
+    ceiling_high: Number = None
+    decided_pairs: Count = None
 
 
 class LabelerRow(Lenient):
     """One labeler: agreement with the majority of the others, habits and speed."""
 
     labeler: Text
-    n: Count = None
+    n: Count = None  #: pairwise votes
+    compared: Count = None  #: of these, how many others judged as well
     agreement: Number = None
     low: Number = None
     high: Number = None
     first_place_rate: Number = None
+    first_place_low: Number = None
+    first_place_high: Number = None
     tie_rate: Number = None
     seconds_median: Number = None
 
@@ -210,7 +237,9 @@ class Ratings(Lenient):
     """``output/ratings.json`` of a rating stage."""
 
     model: Text = ""
-    n_votes: Count = None
+    confidence: Number = None
+    n_votes: Count = None  #: pairwise: a ranking of K answers is K(K-1)/2 of them
+    n_preferences: Count = None
     n_comparisons: Count = None
     n_labelers: Count = None
     groups: Any = None
@@ -218,6 +247,7 @@ class Ratings(Lenient):
     ratings: tuple[Rating, ...] = ()
     differences: tuple[Difference, ...] = ()
     elo: dict[str, Number] = {}
+    elo_order_sd: dict[str, Number] = {}
     win_matrix: WinMatrix | None = None
     agreement: Agreement | None = None
     labelers: tuple[LabelerRow, ...] = ()
@@ -229,6 +259,7 @@ class Answer(Lenient):
     text: Text = ""
     utility: Number = None
     score: Number = None
+    note: Text = ""  #: what the truth has against it
 
 
 class Turn(Lenient):
@@ -244,6 +275,42 @@ class SampledPrompt(Lenient):
     prompt: Any = ""
     kind: Text = ""
     responses: dict[str, Answer] = {}
+
+
+class ReliabilityBin(Lenient):
+    """Held-out votes of which the model was about equally sure."""
+
+    predicted: Number = None
+    observed: Number = None
+    low: Number = None
+    high: Number = None
+    n: Count = None
+
+
+class Slice(Rate):
+    """The accuracy on a part of the held-out votes."""
+
+    start: Number = Field(default=None, validation_alias="from")
+    end: Number = Field(default=None, validation_alias="to")
+    turn: Count = None
+
+
+class Evaluation(Lenient):
+    """``evaluation.json`` of a preference model: how well its scores tell what people prefer."""
+
+    accuracy: Rate | None = None
+    majority_accuracy: Rate | None = None
+    longer_wins: Rate | None = None
+    ceiling: Ceiling | None = None
+    log_loss: Number = None
+    brier: Number = None
+    ece: Rate | None = None
+    temperature: Number = None
+    length_correlation: Number = None
+    reliability: tuple[ReliabilityBin, ...] = ()
+    by_margin: tuple[Slice, ...] = ()
+    by_turn: tuple[Slice, ...] = ()
+    comparisons: Count = None
 
 
 class Votes(Lenient):

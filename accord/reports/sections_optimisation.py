@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 
-from accord.ratings.intervals import wilson
 from accord.reports.axes import Axis, axis_for
 from accord.reports.estimates import count, significant
 from accord.reports.facts import Facts, Learning
@@ -11,11 +10,19 @@ from accord.reports.figures_curves import CurveChart, Point, Series, curve_chart
 from accord.reports.read import Source
 from accord.reports.schemas import CurvePoint
 
+JUDGING = (
+    "preference/loss",
+    "preference/accuracy",
+    "heldout/log_loss",
+    "heldout/accuracy",
+    "held_out/log_loss",
+    "held_out/accuracy",
+)
 MAIN = {  # stage -> the metrics shown at once; the others are one click away
-    "pretrain": ("loss", "train/loss", "language/loss", "heldout/loss", "language/heldout_loss"),
-    "sft": ("train/loss", "heldout/loss", "language/loss", "language/heldout_loss"),
-    "preference_pretraining": ("preference/loss", "preference/accuracy"),
-    "preference_model": ("preference/loss", "preference/accuracy"),
+    "pretrain": ("train/loss", "held_out/loss"),
+    "sft": ("train/loss", "held_out/loss"),
+    "preference_pretraining": JUDGING,
+    "preference_model": JUDGING,
     "ppo": (
         "objective/score",
         "objective/kl",
@@ -41,6 +48,10 @@ UNITS = {
     "policy/approx_kl": "nats per token",
     "preference/accuracy": "share of pairs",
     "preference/loss": "nats per pair",
+    "heldout/accuracy": "share of votes",
+    "heldout/log_loss": "nats per vote",
+    "response/length": "tokens",
+    "response/finished": "share of responses",
 }
 PER_TOKEN = "nats per token"
 
@@ -123,11 +134,9 @@ def _series(facts: Facts, points: list[CurvePoint], run: str, field: str) -> Ser
         value = getattr(point, field)
         if point.run != run or value is None:
             continue
-        low = high = None
-        if field == "truth_hhh" and point.n:
-            low, high = wilson(min(max(value, 0.0), 1.0) * point.n, point.n)
+        low, high = getattr(point, f"{field}_low"), getattr(point, f"{field}_high")
         title = (
-            f"{policy.label}, update {significant(point.update)}: {significant(value)}, "
+            f"{policy.label}, up to update {significant(point.update)}: {significant(value)}, "
             f"KL {significant(point.kl)} nats, n = {count(point.n)}"
         )
         drawn.append(Point(_root(point), value, low, high, title=title))
@@ -204,6 +213,4 @@ def _chart(key: str, learned: list[Learning], tones: dict[str, str]) -> CurveCha
 
 
 def _steps(series: list[Series]) -> Axis:
-    return axis_for([p.x for s in series for p in s.points], include=(0.0,), ticks=3)
-
-
+    return axis_for([p.x for s in series for p in s.points], include=(0.0,), ticks=3, snug=True)

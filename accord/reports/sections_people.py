@@ -1,21 +1,21 @@
 """Sections about judgement: preference models against the labelers' ceiling, and the labelers."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from accord.reports.alarms import standing
-from accord.reports.axes import axis_for, rate_axis
+from accord.reports.axes import fitted_rate_axis
 from accord.reports.claims import EVEN
 from accord.reports.estimates import PERCENT, SECONDS, Estimate, Unit, count, show
 from accord.reports.facts import Facts
 from accord.reports.figures_curves import CurveChart, Point, Series, curve_chart
 from accord.reports.figures_intervals import IntervalChart, Row, interval_chart
-from accord.reports.preference_files import PreferenceEvaluation
+from accord.reports.preference_files import Bounded, PreferenceEvaluation
 from accord.reports.read import Source
-from accord.reports.schemas import LabelerRow
+from accord.reports.schemas import Agreement, LabelerRow
 
-SMALL, LARGE = 2.5, 9.0  # radius in pixels of the rarest and the commonest bin
+SMALL, LARGE = 2.5, 7.0  # radius in pixels of the rarest and the commonest bin
 ALPHA = Unit(decimals=2)
+PREDICTED = "of votes predicted"
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,11 @@ class PreferenceSection:
 
     accuracy: IntervalChart
     reliability: CurveChart | None
+    slices: tuple[tuple[str, IntervalChart], ...]  #: accuracy on parts of the held-out votes
     bins: tuple[tuple[str, ...], ...]
-    fit: tuple[tuple[str, str, Estimate], ...]  #: stage, measure, value
+    fit: tuple[tuple[str, str, Estimate], ...]  #: model, measure, value
     has_baselines: bool
-    has_ceiling: bool
+    ceiling: Bounded | None
     sources: tuple[tuple[str, Source], ...]
 
 
@@ -36,32 +37,48 @@ def preference_section(facts: Facts) -> PreferenceSection | None:
     models = facts.preference_models
     if not models and not facts.text_baselines:
         return None
-    rows = [
-        Row(baseline.name, baseline.accuracy, "tone-0", note="text alone")
-        for baseline in facts.text_baselines
-    ]
+    baselines = [(one.name, one.accuracy) for one in facts.text_baselines]
+    if models and models[-1].longer_wins.known:
+        baselines.append(("the longer one", models[-1].longer_wins))
+    rows = [Row(name, rate, "tone-0", note="text alone") for name, rate in baselines]
     for index, model in enumerate(models):
-        for place, (label, estimate) in enumerate(model.accuracies):
-            first = place == 0 and bool(rows)
-            rows.append(Row(model.stage, estimate, _tone(index), note=label, starts_group=first))
-    ceilings = models[-1].ceilings if models else ()
-    for place, (label, estimate) in enumerate(ceilings):
-        row = Row("labelers’ ceiling", estimate, "tone-ceiling", label, starts_group=place == 0)
-        rows.append(row)
-    lines = [(EVEN, "coin")]
-    if ceilings and ceilings[0][1].value is not None:
-        lines.append((ceilings[0][1].value, "ceiling"))
-    low = min([0.4] + [v for r in rows for v in (r.estimate.low, r.estimate.value) if v is not None])
-    axis = rate_axis(low=0.4, step=0.1) if low >= 0.4 else rate_axis()  # noqa: PLR2004 - drawn range
+        kinds = (("single votes", model.accuracy), ("majority", model.majority))
+        for note, estimate in kinds:
+            starts = bool(rows) and note == kinds[0][0]
+            if estimate.known:
+                rows.append(Row(model.label, estimate, _tone(index), note, starts_group=starts))
+    ceiling = models[-1].ceiling if models else None
+    lines = [(EVEN, "coin")] + ([(ceiling.value, "ceiling")] if ceiling else [])
+    bounds = [v for row in rows for v in row.ends] + [value for value, _ in lines]
     return PreferenceSection(
-        accuracy=interval_chart(rows, axis, heading="of preferences predicted", references=lines),
+        accuracy=interval_chart(
+            rows, fitted_rate_axis(bounds), heading=PREDICTED, references=lines
+        ),
         reliability=_reliability(models),
+        slices=tuple(_slices(models)),
         bins=tuple(_bin_row(m, i) for m in models for i in range(len(m.bins))),
-        fit=tuple((m.stage, label, estimate) for m in models for label, estimate in m.fit),
-        has_baselines=bool(facts.text_baselines),
-        has_ceiling=bool(ceilings),
+        fit=tuple((m.label, label, estimate) for m in models for label, estimate in m.fit),
+        has_baselines=bool(baselines),
+        ceiling=ceiling,
         sources=tuple((model.stage, model.source) for model in models),
     )
+
+
+def _slices(models: tuple[PreferenceEvaluation, ...]) -> list[tuple[str, IntervalChart]]:
+    """The last model's accuracy by score gap, and by turn where there is more than one."""
+    if not models:
+        return []
+    last, found = models[-1], []
+    parts = [("By distance of the two scores, nats", last.by_margin)]
+    if len(last.by_turn) > 1:
+        parts.append(("By turn of the conversation", last.by_turn))
+    for title, rates in parts:
+        rows = [Row(label, rate, _tone(len(models) - 1)) for label, rate in rates if rate.known]
+        if rows:
+            axis = fitted_rate_axis(v for row in rows for v in row.ends)
+            lines = [(EVEN, "coin")]
+            found.append((title, interval_chart(rows, axis, heading=PREDICTED, references=lines)))
+    return found
 
 
 def _tone(index: int) -> str:
@@ -69,7 +86,7 @@ def _tone(index: int) -> str:
 
 
 def _reliability(models: tuple[PreferenceEvaluation, ...]) -> CurveChart | None:
-    most = max((b.count for model in models for b in model.bins), default=0)
+    most = max((b.n for model in models for b in model.bins), default=0)
     if most == 0:
         return None
     series = []
@@ -80,23 +97,21 @@ def _reliability(models: tuple[PreferenceEvaluation, ...]) -> CurveChart | None:
                 b.observed,
                 b.low,
                 b.high,
-                size=round(SMALL + (LARGE - SMALL) * (b.count / most) ** 0.5, 1),
+                size=round(SMALL + (LARGE - SMALL) * (b.n / most) ** 0.5, 1),
                 title=f"{model.stage}: said {b.predicted:.0%}, was right {b.observed:.0%} "
-                f"({b.low:.0%} to {b.high:.0%}), n = {count(b.count)}",
+                f"({b.low:.0%} to {b.high:.0%}), n = {count(b.n)}",
             )
             for b in model.bins
         )
-        series.append(Series(model.stage, _tone(index), points))
-    lowest = min(p.x for s in series for p in s.points)
-    axis = rate_axis() if lowest < EVEN else rate_axis(low=EVEN, step=0.1)
-    below = any(p.low is not None and p.low < axis.low for s in series for p in s.points)
+        series.append(Series(model.label, _tone(index), points))
+    axis = fitted_rate_axis(v for s in series for p in s.points for v in (p.x, p.y, p.low, p.high))
     return curve_chart(
         series,
         title="Reliability",
         x_label="probability that the model gave",
         y_label="how often people agreed",
         x=axis,
-        y=rate_axis() if below else axis,
+        y=axis,
         diagonal=True,
     )
 
@@ -105,7 +120,17 @@ def _bin_row(model: PreferenceEvaluation, index: int) -> tuple[str, ...]:
     one = model.bins[index]
     interval = f"{show(one.low, PERCENT)} to {show(one.high, PERCENT)}"
     said, right = show(one.predicted, PERCENT), show(one.observed, PERCENT)
-    return (model.stage, said, right, interval, count(one.count))
+    return (model.label, said, right, interval, count(one.n))
+
+
+@dataclass(frozen=True)
+class Habit:
+    """What one labeler tends to do."""
+
+    labeler: str
+    first: Estimate  #: share of decided pairwise votes for the answer shown before the other
+    ties: str
+    seconds: str
 
 
 @dataclass(frozen=True)
@@ -113,11 +138,10 @@ class LabelersSection:
     """Who gave the preferences, and how far they agree."""
 
     agreement: IntervalChart
-    speed: IntervalChart | None
-    habits: tuple[tuple[str, str, str, str, str], ...]  #: name, n, first place, ties, seconds
+    habits: tuple[Habit, ...]
     overall: Estimate | None
-    alpha: str
-    ceiling: Estimate | None
+    alpha: Estimate | None
+    ceiling: Bounded | None
     simulated: bool
     source: Source
 
@@ -133,57 +157,53 @@ def labelers_section(facts: Facts) -> LabelersSection | None:
     rows = [
         Row(
             row.labeler,
-            Estimate(row.agreement, row.low, row.high, row.n, found.source, PERCENT),
-            "tone-3" if standing(row, everybody) == "guessing" else "tone-1",
+            _agreement(row, found.source),
+            "tone-alarm" if standing(row, everybody) == "guessing" else "tone-1",
             flag=flags[standing(row, everybody)],
+            alarming=standing(row, everybody) == "guessing",
         )
         for row in ordered
     ]
     total = found.value.agreement
     overall = alpha = None
     if total is not None:
-        low, high = total.raw_low, total.raw_high
-        overall = Estimate(total.raw, low, high, total.raw_n, found.source, PERCENT)
-        alpha = total.krippendorff_alpha
+        low, high, n = total.raw_low, total.raw_high, total.raw_n
+        overall = Estimate(total.raw, low, high, n, found.source, PERCENT)
+        low, high = total.alpha_low, total.alpha_high
+        alpha = Estimate(total.krippendorff_alpha, low, high, n, found.source, ALPHA)
     return LabelersSection(
         agreement=interval_chart(
-            rows, rate_axis(), heading="agreement", references=[(EVEN, "coin")]
+            rows,
+            fitted_rate_axis(v for row in rows for v in row.ends),
+            heading="agreement",
+            references=[(EVEN, "coin")],
         ),
-        speed=_speed(ordered, found.source),
-        habits=tuple(_habit(row) for row in ordered),
+        habits=tuple(_habit(row, found.source) for row in ordered),
         overall=overall,
-        alpha=show(alpha, ALPHA),
-        ceiling=_ceiling(total.ceiling if total else None, found.source),
+        alpha=alpha,
+        ceiling=_ceiling(total, found.source),
         simulated=bool(facts.run.of_stage("simulate_labelers")),
         source=found.source,
     )
 
 
-def _habit(row: LabelerRow) -> tuple[str, str, str, str, str]:
-    return (
+def _agreement(row: LabelerRow, source: Source) -> Estimate:
+    n = row.n if row.compared is None else row.compared
+    return Estimate(row.agreement, row.low, row.high, n, source, PERCENT)
+
+
+def _habit(row: LabelerRow, source: Source) -> Habit:
+    low, high = row.first_place_low, row.first_place_high
+    return Habit(
         row.labeler,
-        count(row.n),
-        show(row.first_place_rate, PERCENT),
+        Estimate(row.first_place_rate, low, high, row.n, source, PERCENT),
         show(row.tie_rate, PERCENT),
         show(row.seconds_median, SECONDS),
     )
 
 
-def _speed(ordered: list[LabelerRow], source: Source) -> IntervalChart | None:
-    timed = [row for row in ordered if row.seconds_median is not None]
-    if not timed:
+def _ceiling(total: Agreement | None, source: Source) -> Bounded | None:
+    if total is None or total.ceiling is None:
         return None
-    rows = [
-        Row(row.labeler, Estimate(row.seconds_median, None, None, row.n, source, SECONDS))
-        for row in timed
-    ]
-    axis = axis_for([row.seconds_median for row in timed], include=(0.0,))
-    return interval_chart(rows, axis, heading="median per answer", bars=True)
-
-
-def _ceiling(raw: Any, source: Source) -> Estimate | None:
-    """The ceiling is a bare number or an object with one; both are read."""
-    if isinstance(raw, dict):
-        raw = next((raw[key] for key in ("votes", "value", "rate", "majority") if key in raw), None)
-    is_number = isinstance(raw, (int, float)) and not isinstance(raw, bool)
-    return Estimate(raw, None, None, None, source, PERCENT) if is_number else None
+    low, high, pairs = total.ceiling_low, total.ceiling_high, total.decided_pairs
+    return Bounded(total.ceiling, low, high, pairs, source)

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from accord.reports.axes import axis_for, rate_axis
-from accord.reports.claims import EVEN, decided, find_gap, half_ties
+from accord.reports.axes import axis_for
+from accord.reports.claims import decided, find_gap, half_ties
 from accord.reports.estimates import (
     PERCENT,
     PLAIN,
+    POINT_GAP,
     POINTS,
     Estimate,
     Unit,
@@ -14,29 +15,10 @@ from accord.reports.estimates import (
     of_rate,
     show,
 )
-from accord.reports.facts import Facts
-from accord.reports.figures_intervals import IntervalChart, Row, interval_chart
+from accord.reports.facts import Facts, how
+from accord.reports.figures_intervals import Figure, Row, even_chart, interval_chart
 from accord.reports.read import Source
-from accord.reports.schemas import PolicyScore, Rating, WinMatrix
-
-CRITERIA = {
-    "helpful": "Helpful",
-    "honest": "Honest",
-    "harmless": "Harmless",
-    "hhh": "All three at once",
-    "garbled": "Garbled (less is better)",
-}
-EVEN_LINE = [(EVEN, "50%")]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A chart with its caption and the file that its numbers come from."""
-
-    title: str
-    chart: IntervalChart
-    caption: str
-    source: Source
+from accord.reports.schemas import Rating, WinMatrix
 
 
 @dataclass(frozen=True)
@@ -63,8 +45,7 @@ class RatingsSection:
     ratings: Figure
     gaps: Figure | None
     matrix: Matrix | None
-    votes: str
-    sequential: tuple[tuple[str, str], ...]
+    sequential: tuple[tuple[str, str, str], ...]  #: policy, replayed Elo, spread over orders
     source: Source
 
 
@@ -76,28 +57,34 @@ def ratings_section(facts: Facts) -> RatingsSection | None:
     order = facts.policies.order
     rated = sorted(found.value.ratings, key=lambda rating: order(rating.name))
     rows = [_rating_row(facts, rating, found.source) for rating in rated]
-    bounds = [v for row in rows for v in _ends(row.estimate)]
-    chart = interval_chart(rows, axis_for(bounds, unit=POINTS), heading="Elo points")
+    bounds = [v for row in rows for v in row.ends]
+    chart = interval_chart(rows, axis_for(bounds, unit=POINT_GAP), heading="Elo points")
     elo = sorted(found.value.elo.items(), key=lambda item: order(item[0]))
     return RatingsSection(
         ratings=Figure(
             "Ratings by the labelers’ votes",
             chart,
-            "Bradley-Terry fit to all votes, on the Elo scale: 400 points are odds of 10 to 1. "
-            "Only differences mean something; the zero is the average policy.",
+            "A Bradley-Terry fit to all pairwise votes, on the Elo scale: 400 points are odds of "
+            "10 to 1. Only differences mean something; the zero is the average policy.",
             found.source,
         ),
         gaps=_gaps(facts, [rating.name for rating in rated]),
         matrix=_matrix(facts, found.value.win_matrix, found.source),
-        votes=count(found.value.n_votes),
-        sequential=tuple((facts.policies[name].label, show(v, POINTS)) for name, v in elo),
+        sequential=tuple(
+            (
+                facts.policies[name].label,
+                show(value, POINT_GAP),
+                show(found.value.elo_order_sd.get(name), POINTS),
+            )
+            for name, value in elo
+        ),
         source=found.source,
     )
 
 
 def _rating_row(facts: Facts, rating: Rating, source: Source) -> Row:
     policy = facts.policies[rating.name]
-    estimate = Estimate(rating.rating, rating.low, rating.high, rating.votes, source, POINTS)
+    estimate = Estimate(rating.rating, rating.low, rating.high, rating.votes, source, POINT_GAP)
     first, last = rating.rank_low, rating.rank_high
     rank = ""
     if first is not None and last is not None:
@@ -118,12 +105,12 @@ def _gaps(facts: Facts, names: list[str]) -> Figure | None:
             rows.append(Row(label, gap, facts.policies[new].tone))
     if not rows:
         return None
-    axis = axis_for([v for row in rows for v in _ends(row.estimate)], include=(0.0,), unit=POINTS)
+    axis = axis_for([v for row in rows for v in row.ends], include=(0.0,), unit=POINT_GAP)
     return Figure(
         "Gaps between policies",
         interval_chart(rows, axis, heading="Elo points", references=[(0.0, "no difference")]),
         "The interval of a gap is not that of either rating: read gains here. "
-        "n counts all votes of the fit.",
+        "n counts all pairwise votes of the fit.",
         rows[0].estimate.source,
     )
 
@@ -143,141 +130,66 @@ def _matrix(facts: Facts, matrix: WinMatrix | None, source: Source) -> Matrix | 
     return Matrix(labels, tuple(rows), source)
 
 
-def win_figures(facts: Facts) -> list[Figure]:
-    """Win rates against the baseline: decided comparisons, and ties as half a win."""
-    if facts.scores is None:
-        return []
-    source = facts.scores.source
-    rows: dict[str, list[Row]] = {"decided": [], "ties": []}
-    for greedy in (False, True):
-        for score in facts.scored(greedy=greedy):
-            rate, policy = score.win_rate, facts.policies[score.policy]
-            if rate is None or score.policy == (rate.against or facts.baseline):
-                continue
-            how = "greedy" if greedy else "temperature 1"
-            tally = f"{count(rate.wins)} won, {count(rate.losses)} lost, {count(rate.ties)} tied"
-            label = f"{policy.label}, {how}"
-            rows["decided"].append(Row(label, decided(rate, source), policy.tone, note=tally))
-            rows["ties"].append(Row(label, half_ties(rate, source), policy.tone))
-    base = facts.policies[facts.baseline].label
-    texts = {
-        "decided": ("Wins among decided comparisons", f"Ties with {base} are left out."),
-        "ties": ("Wins with a tie as half a win", "Ties pull this rate towards 50%."),
-    }
-    return [
-        Figure(
-            texts[key][0],
-            interval_chart(
-                found, rate_axis(), heading=f"against {base}", references=EVEN_LINE
-            ),
-            texts[key][1],
-            source,
-        )
-        for key, found in rows.items()
-        if found
-    ]
+@dataclass(frozen=True)
+class Tally:
+    """How the comparisons of one policy with the baseline went."""
 
-
-def criteria_figures(facts: Facts) -> list[Figure]:
-    """Helpful, honest, harmless and all three: one bar a policy, by the truth."""
-    if facts.scores is None:
-        return []
-    source, found = facts.scores.source, []
-    scored = facts.scored(greedy=False)
-    for key, title in CRITERIA.items():
-        rows = _truth_rows(facts, scored, key, PERCENT)
-        if rows:
-            chart = interval_chart(rows, rate_axis(), heading="of answers", bars=True)
-            found.append(Figure(title, chart, "", source))
-    utility = _truth_rows(facts, scored, "utility", PLAIN)
-    if utility:
-        axis = axis_for([v for row in utility for v in _ends(row.estimate)])
-        chart = interval_chart(utility, axis, heading="mean utility")
-        found.append(Figure("Utility", chart, "", source))
-    return found
-
-
-def _truth_rows(facts: Facts, scored: list[PolicyScore], key: str, unit: Unit) -> list[Row]:
-    assert facts.scores is not None
-    rows = []
-    for score in scored:
-        rate = (score.truth or {}).get(key)
-        if rate is not None and rate.value is not None:
-            policy = facts.policies[score.policy]
-            rows.append(Row(policy.label, of_rate(rate, facts.scores.source, unit), policy.tone))
-    return rows
+    label: str
+    how: str
+    won: str
+    lost: str
+    tied: str
+    n: str
 
 
 @dataclass(frozen=True)
-class KindCard:
-    """One kind of prompt: every policy's good answers, and the rounds' wins."""
+class WinsSection:
+    """Win rates against the baseline, both ways of counting ties."""
 
-    kind: str
-    good: IntervalChart | None
-    wins: IntervalChart | None
-    lost: bool
-
-
-@dataclass(frozen=True)
-class KindsSection:
-    """By kind of prompt, losses included."""
-
-    overview: Figure | None
-    cards: tuple[KindCard, ...]
+    decided: Figure
+    half_ties: Figure
+    tallies: tuple[Tally, ...]
     source: Source
 
 
-def kinds_section(facts: Facts) -> KindsSection | None:
-    """The final policy by kind of prompt, the worst first, and every policy on each kind."""
-    final = facts.final
-    if facts.scores is None or final is None or not final.by_kind:
+def wins_section(facts: Facts) -> WinsSection | None:
+    """Win rates of every policy, sampled and greedy: ties left out, and ties as half a win."""
+    if facts.scores is None:
         return None
     source = facts.scores.source
-    wins = {k: decided(v.win_rate, source) for k, v in final.by_kind.items() if v.win_rate}
-    kinds = sorted(final.by_kind, key=lambda kind: _worst_first(kind, wins.get(kind)))
-    base, label = facts.policies[facts.baseline].label, facts.policies[final.policy].label
-    flags = {"below": "worse", "includes": "not shown", "above": "", "unknown": ""}
-    rows = [
-        Row(kind, wins[kind], facts.policies[final.policy].tone, flag=flags[wins[kind].verdict(EVEN)])
-        for kind in kinds
-        if kind in wins
-    ]
-    overview = Figure(
-        f"{label} against {base}, by kind of prompt",
-        interval_chart(rows, rate_axis(), heading="decided wins", references=EVEN_LINE),
-        "Sorted from the worst. “Worse”: the whole interval lies below 50%; "
-        "“not shown”: it includes 50%.",
-        source,
-    )
-    cards = tuple(_card(facts, kind, wins.get(kind)) for kind in kinds)
-    return KindsSection(overview if rows else None, cards, source)
-
-
-def _worst_first(kind: str, rate: Estimate | None) -> tuple[float, str]:
-    return (2.0 if rate is None or rate.value is None else rate.value, kind)
-
-
-def _card(facts: Facts, kind: str, final_wins: Estimate | None) -> KindCard:
-    assert facts.scores is not None
-    source = facts.scores.source
-    good, wins = [], []
-    for score in facts.scored(greedy=False):
-        one, policy = score.by_kind.get(kind), facts.policies[score.policy]
-        if one is None:
-            continue
-        if one.hhh is not None and one.hhh.value is not None:
-            good.append(Row(policy.label, of_rate(one.hhh, source), policy.tone))
-        if one.win_rate is not None and policy.is_round:
-            wins.append(Row(policy.label, decided(one.win_rate, source), policy.tone))
-    return KindCard(
-        kind,
-        interval_chart(good, rate_axis(step=0.5), heading="good answers", bars=True)
-        if good
-        else None,
-        interval_chart(wins, rate_axis(step=0.5), heading="decided wins", references=EVEN_LINE)
-        if wins
-        else None,
-        final_wins is not None and final_wins.verdict(EVEN) == "below",
+    without: list[Row] = []
+    halves: list[Row] = []
+    tallies: list[Tally] = []
+    for temperature in facts.temperatures:
+        for score in facts.scored(temperature):
+            rate, policy = score.win_rate, facts.policies[score.policy]
+            if rate is None or score.policy == (rate.against or facts.baseline):
+                continue
+            drawn = how(temperature)
+            starts = bool(without) and without[-1].note != drawn
+            one, two = decided(rate, source), half_ties(rate, source)
+            without.append(Row(policy.label, one, policy.tone, note=drawn, starts_group=starts))
+            halves.append(Row(policy.label, two, policy.tone, note=drawn, starts_group=starts))
+            counted = (rate.wins, rate.losses, rate.ties, rate.n)
+            tallies.append(Tally(policy.label, drawn, *(count(number) for number in counted)))
+    if not without:
+        return None
+    base = facts.policies[facts.baseline].label
+    return WinsSection(
+        decided=Figure(
+            "Wins among decided comparisons",
+            even_chart(without, f"against {base}"),
+            f"Comparisons in which neither answer was better than {base}’s are left out.",
+            source,
+        ),
+        half_ties=Figure(
+            "Wins with a tie as half a win",
+            even_chart(halves, f"against {base}"),
+            "Ties count and pull this rate towards 50%.",
+            source,
+        ),
+        tallies=tuple(tallies),
+        source=source,
     )
 
 
@@ -303,18 +215,12 @@ def side_effects(facts: Facts) -> list[SideEffect]:
         SideEffect(
             facts.policies[score.policy].label,
             facts.policies[score.policy].tone,
-            "greedy" if greedy else "T = 1",
+            how(temperature),
             of_rate(score.kl, source, PLAIN),
             of_rate(score.score, source, PLAIN),
             of_rate(score.length, source, Unit(decimals=1)),
             of_rate(score.finished, source, PERCENT),
         )
-        for greedy in (False, True)
-        for score in facts.scored(greedy=greedy)
+        for temperature in facts.temperatures
+        for score in facts.scored(temperature)
     ]
-
-
-def _ends(estimate: Estimate) -> tuple[float | None, float | None, float | None]:
-    return estimate.value, estimate.low, estimate.high
-
-

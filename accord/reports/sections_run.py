@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import dataclass
+from typing import Any
 
 from accord.reports.estimates import count, duration, significant
 from accord.reports.facts import Facts
@@ -67,12 +68,21 @@ def _artifact(run: Run, stage: Stage) -> ArtifactRow:
 def _headline(stage: Stage) -> str:
     if stage.done is None:
         return ""
-    items = [
-        f"{key} {significant(value) if isinstance(value, float) else value}"
-        for key, value in stage.done.headline.items()
-        if isinstance(value, (int, float, str))
-    ]
-    return ", ".join(items[:HEADLINES])
+    items = [(key, _short(value)) for key, value in stage.done.headline.items()]
+    return ", ".join([f"{key} {text}" for key, text in items if text][:HEADLINES])
+
+
+def _short(value: Any) -> str:
+    """A headline value: a number, a word, or a rate with its interval."""
+    if isinstance(value, dict):
+        return significant(value.get("value")) if _is_number(value.get("value")) else ""
+    if _is_number(value):
+        return significant(value) if isinstance(value, float) else str(value)
+    return value if isinstance(value, str) else ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 
-from accord.reports.claims import EVEN, Claim, decided, find_gap, half_ties
-from accord.reports.estimates import Estimate, count, of_rate
+from accord.reports.claims import EVEN, decided, find_gap, half_ties
+from accord.reports.estimates import PERCENT, Estimate, count, of_rate, show
 from accord.reports.facts import Facts
 from accord.reports.read import Source
 from accord.reports.schemas import PolicyScore
 
+JUDGES = {
+    "truth": "the world’s written-down truth",
+    "preference_model": "the preference model, not by people and not by any truth",
+}
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -96,10 +100,8 @@ def judged_by(facts: Facts) -> str:
     final = facts.final
     if final is None or facts.scores is None:
         return ""
-    named = (final.win_rate.judge if final.win_rate else "") or facts.scores.value.judge
-    if named:
-        return named
-    return "the world’s written-down truth" if final.truth else "the preference model"
+    by = facts.scores.value.by or ("truth" if final.truth else "preference_model")
+    return JUDGES.get(by, by)
 
 
 def key_numbers(facts: Facts) -> list[KeyNumber | KeyCount]:
@@ -126,7 +128,7 @@ def _good_answers(facts: Facts) -> list[KeyNumber | KeyCount]:
 
 
 def _row(facts: Facts, name: str) -> PolicyScore | None:
-    rows = [score for score in facts.scored(greedy=False) if score.policy == name]
+    rows = [score for score in facts.scored() if score.policy == name]
     return rows[0] if rows else None
 
 
@@ -142,12 +144,11 @@ def _gap(facts: Facts) -> list[KeyNumber | KeyCount]:
 
 
 def _accuracy(facts: Facts) -> list[KeyNumber | KeyCount]:
-    if not facts.preference_models or facts.preference_models[-1].main is None:
+    if not facts.preference_models or not facts.preference_models[-1].accuracy.known:
         return []
     model = facts.preference_models[-1]
-    ceiling = f"labelers’ ceiling: {model.ceilings[0][1].text}" if model.ceilings else ""
-    assert model.main is not None
-    return [KeyNumber("of held-out votes predicted", model.main, ceiling)]
+    ceiling = f"labelers’ ceiling: {show(model.ceiling.value, PERCENT)}" if model.ceiling else ""
+    return [KeyNumber("of held-out votes predicted", model.accuracy, ceiling)]
 
 
 def _votes(facts: Facts) -> list[KeyNumber | KeyCount]:
@@ -157,8 +158,3 @@ def _votes(facts: Facts) -> list[KeyNumber | KeyCount]:
     people = len(votes.value.labelers)
     note = f"by {count(people)} labelers" if people else ""
     return [KeyCount("preferences collected", count(votes.value.votes), note, votes.source)]
-
-
-def supported(claimed: list[Claim]) -> int:
-    """How many of the claims are supported."""
-    return sum(claim.verdict == "supported" for claim in claimed)

@@ -5,6 +5,7 @@ labeler's decided pair; intervals treat the prompt as the cluster, because votes
 share the responses and much of the luck.
 """
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from accord.config import InputError
 from accord.data.preferences import pair_votes
 from accord.functional import preference
 from accord.ratings import agreement, intervals
@@ -45,46 +47,63 @@ class Evaluated:
         return (self.margin > 0).double() + 0.5 * (self.margin == 0).double()
 
 
-def evaluate(
-    comparisons: Sequence[LabeledComparison],
-    scores: Sequence[Sequence[float]],
-    *,
-    confidence: float,
-    bins: int,
-    minimum_strength: int,
-    seed: int,
-) -> dict[str, Any]:
-    """Everything that is said about a preference model, ready for ``evaluation.json``.
+@dataclass(frozen=True)
+class Reading:
+    """How to evaluate.
 
-    Args:
-        comparisons: held-out comparisons, each with at least one decided vote.
-        scores: of each response of each comparison, in nats.
+    Attributes:
         confidence: of every interval.
         bins: of the reliability diagram, between probabilities .5 and 1.
         minimum_strength: weaker votes are left out, as in training.
         seed: of the bootstrap.
     """
-    votes = _columns(comparisons, scores, minimum_strength)
+
+    confidence: float = 0.95
+    bins: int = 5
+    minimum_strength: int = 1
+    seed: int = 0
+
+
+def evaluate(
+    comparisons: Sequence[LabeledComparison],
+    scores: Sequence[Sequence[float]],
+    reading: Reading,
+) -> dict[str, Any]:
+    """Everything that is said about a preference model, ready for ``evaluation.json``.
+
+    Args:
+        comparisons: held-out comparisons.
+        scores: of each response of each comparison, in nats.
+        reading: how.
+
+    Raises:
+        InputError: no vote is decided.
+    """
+    votes = _columns(comparisons, scores, reading.minimum_strength)
+    if not votes.prompt:
+        raise InputError("the held-out comparisons hold no decided vote; give others")
 
     def rate(values: torch.Tensor, keep: torch.Tensor | None = None) -> dict[str, Any] | None:
         chosen = torch.ones(len(values), dtype=torch.bool) if keep is None else keep
         if not bool(chosen.any()):
             return None
         clusters = [p for p, kept in zip(votes.prompt, chosen.tolist(), strict=True) if kept]
-        return _estimate(intervals.clustered_rate(values[chosen].numpy(), clusters, confidence))
+        return _estimate(
+            intervals.clustered_rate(values[chosen].numpy(), clusters, reading.confidence)
+        )
 
     turns = torch.tensor(votes.turns)
     return {
         "accuracy": rate(votes.right()),
-        "majority_accuracy": _majority(comparisons, scores, confidence, minimum_strength),
-        "ceiling": _ceiling(comparisons, minimum_strength),
+        "majority_accuracy": _majority(comparisons, scores, reading),
+        "ceiling": _ceiling(comparisons, reading),
         "log_loss": float(torch.nn.functional.softplus(-votes.margin).mean()),
-        **_calibration(votes, rate, confidence=confidence, bins=bins, seed=seed),
+        **_calibration(votes, rate, reading),
         "length_correlation": _length_correlation(comparisons, scores),
         "longer_wins": rate(votes.longer, votes.longer != 0.5),  # noqa: PLR2004 - equal length
         "by_margin": [
             {"from": low, "to": None if math.isinf(high) else high, **found}
-            for low, high in zip(MARGINS, MARGINS[1:], strict=False)
+            for low, high in itertools.pairwise(MARGINS)
             if (found := rate(votes.right(), _between(votes.margin.abs(), low, high)))
         ],
         "by_turn": [
@@ -95,13 +114,13 @@ def evaluate(
     }
 
 
-def headline_metrics(evaluation: dict[str, Any]) -> dict[str, float]:
+def held_out_metrics(evaluation: dict[str, Any]) -> dict[str, float]:
     """The few numbers of an evaluation that go to the metrics log after every epoch."""
     return {
-        "heldout/accuracy": evaluation["accuracy"]["value"],
-        "heldout/log_loss": evaluation["log_loss"],
-        "heldout/brier": evaluation["brier"],
-        "heldout/ece": evaluation["ece"]["value"],
+        "held_out/accuracy": evaluation["accuracy"]["value"],
+        "held_out/log_loss": evaluation["log_loss"],
+        "held_out/brier": evaluation["brier"],
+        "held_out/ece": evaluation["ece"]["value"],
     }
 
 
@@ -139,14 +158,13 @@ def _cluster(labeled: LabeledComparison) -> str:
 def _majority(
     comparisons: Sequence[LabeledComparison],
     scores: Sequence[Sequence[float]],
-    confidence: float,
-    minimum_strength: int,
+    reading: Reading,
 ) -> dict[str, Any] | None:
-    """Accuracy against what most labelers said of each pair; pairs without a majority are left out."""
+    """Accuracy against what most labelers said of each pair that has a majority."""
     right, prompts = [], []
     for labeled, score in zip(comparisons, scores, strict=True):
         balance: dict[tuple[int, int], int] = defaultdict(int)
-        for vote in pair_votes(labeled, minimum_strength=minimum_strength):
+        for vote in pair_votes(labeled, minimum_strength=reading.minimum_strength):
             first, second = sorted((vote.better, vote.worse))
             balance[first, second] += 1 if vote.better == first else -1
         for (first, second), votes in balance.items():
@@ -154,12 +172,12 @@ def _majority(
                 margin = (score[first] - score[second]) * votes
                 right.append(0.5 if margin == 0 else float(margin > 0))
                 prompts.append(_cluster(labeled))
-    return _estimate(intervals.clustered_rate(right, prompts, confidence)) if right else None
+    if not right:
+        return None
+    return _estimate(intervals.clustered_rate(right, prompts, reading.confidence))
 
 
-def _ceiling(
-    comparisons: Sequence[LabeledComparison], minimum_strength: int
-) -> dict[str, Any] | None:
+def _ceiling(comparisons: Sequence[LabeledComparison], reading: Reading) -> dict[str, Any] | None:
     """The best accuracy that the labelers' agreement allows; None when no pair has two votes."""
     rankings = [
         Ranking(
@@ -171,7 +189,7 @@ def _ceiling(
         )
         for labeled in comparisons
         for p in labeled.preferences
-        if p.strength is None or p.strength >= minimum_strength
+        if p.strength is None or p.strength >= reading.minimum_strength
     ]
     try:
         return dict(agreement.accuracy_ceiling(from_rankings(rankings))._asdict())
@@ -179,21 +197,20 @@ def _ceiling(
         return None
 
 
-def _calibration(
-    votes: Evaluated, rate: Rate, *, confidence: float, bins: int, seed: int
-) -> dict[str, Any]:
+def _calibration(votes: Evaluated, rate: Rate, reading: Reading) -> dict[str, Any]:
     """Is a promised accuracy kept? The promise is σ(|margin|), the outcome whether it was right.
 
     Source: Bai et al. 2022, arXiv:2204.05862, section 3.3: predicted accuracy 1/(1 + e^−Δ).
     """
     promised, right = torch.sigmoid(votes.margin.abs()), votes.right()
-    # No promise is below one half, so that twice as many bins give ``bins`` useful ones.
-    predicted, observed, count = preference.reliability(promised, right, bins=2 * bins)
-    place = (promised * 2 * bins).long().clamp(0, 2 * bins - 1)
+    # No promise is below one half, so that only the upper half of the bins is ever used.
+    bins = 2 * reading.bins
+    predicted, observed, count = preference.reliability(promised, right, bins=bins)
+    place = (promised * bins).long().clamp(0, bins - 1)
     diagram = []
-    for number in range(2 * bins):
+    for number in range(bins):
         found = rate(right, place == number)
-        if found is not None and int(count[number]):
+        if found is not None:
             diagram.append(
                 {
                     "predicted": float(predicted[number]),
@@ -205,12 +222,10 @@ def _calibration(
             )
 
     def error(rows: Any) -> float:
-        return float(
-            preference.expected_calibration_error(promised[rows], right[rows], bins=2 * bins)
-        )
+        return float(preference.expected_calibration_error(promised[rows], right[rows], bins=bins))
 
-    draws = intervals.bootstrap(error, votes.prompt, draws=DRAWS, seed=seed)
-    low, high = intervals.percentile_interval(draws, confidence)
+    draws = intervals.bootstrap(error, votes.prompt, draws=DRAWS, seed=reading.seed)
+    low, high = intervals.percentile_interval(draws, reading.confidence)
     value = error(torch.arange(len(right)))
     return {
         "brier": float(preference.brier(promised, right)),

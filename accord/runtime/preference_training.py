@@ -8,9 +8,10 @@ element of the batch: pairs of one prompt that were shuffled apart would be K âˆ
 response (Ouyang et al. 2022, arXiv:2203.02155, section 3.5).
 """
 
+import functools
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +24,14 @@ from accord.data.collate import pad_rows, shuffled
 from accord.data.encode import encode_comparisons
 from accord.data.preferences import Ties, best, wins
 from accord.functional.preference import soft_ranking_loss
-from accord.models.load import context_length, pad_id
+from accord.models.load import context_length
 from accord.models.preference_model import scores, scores_and_logprobs
 from accord.records import LabeledComparison
 from accord.runtime import checkpoints, train
 from accord.runtime.metrics import MetricsLog
-from accord.runtime.progress import bar
+from accord.runtime.parallel import in_order, parts
 from accord.runtime.seeding import generator
+from accord.runtime.steps import steps_left
 
 Evaluate = Callable[[], dict[str, float]]
 
@@ -62,6 +64,14 @@ class Items:
     too_long: int  #: a conversation exceeds the context
     undecided: int  #: no labeler put any response above another
 
+    def counts(self, side: str) -> dict[str, int]:
+        """``{"train_size": comparisons, "train_too_long": ..., ...}`` for the evaluation."""
+        return {
+            f"{side}_size": len(self.items),
+            f"{side}_too_long": self.too_long,
+            f"{side}_undecided": self.undecided,
+        }
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -73,7 +83,7 @@ class Plan:
     microbatch_size: int
     learning_rate: float
     schedule: train.Schedule
-    warmup: int
+    warmup: float
     final_learning_rate: float
     max_grad_norm: float
     checkpoint_every: int
@@ -90,7 +100,7 @@ class Plan:
             step,
             steps=steps,
             schedule=self.schedule,
-            warmup=self.warmup,
+            warmup=round(self.warmup * steps),
             floor=self.final_learning_rate,
         )
 
@@ -172,10 +182,16 @@ def score_conversations(
     """The score of each conversation, those of similar length together."""
     order = sorted(range(len(conversations)), key=lambda i: len(conversations[i]))
     result = [0.0] * len(conversations)
-    with torch.inference_mode():
-        for part in train.microbatches(order, rows):
-            tokens, lengths = _padded([conversations[i] for i in part], model)
-            for i, value in zip(part, scores(model, tokens, lengths).tolist(), strict=True):
+
+    def score(part: list[int]) -> list[float]:
+        tokens, lengths = _padded([conversations[i] for i in part], model)
+        found: list[float] = scores(model, tokens, lengths).tolist()
+        return found
+
+    cut = parts(order, rows)
+    with torch.no_grad():
+        for part, values in zip(cut, in_order(score, cut), strict=True):
+            for i, value in zip(part, values, strict=True):
                 result[i] = value
     return result
 
@@ -193,25 +209,24 @@ def fit(heads: Heads, items: Sequence[Item], plan: Plan, *, out: Path, evaluate:
     module = heads.trained()
     optimizer = train.adam(module.parameters(), learning_rate=plan.learning_rate)
     state = checkpoints.TrainState({"preference_model": module}, {"adam": optimizer})
-    resumed = checkpoints.load_newest(state, out / "checkpoints")
     log = MetricsLog(out)
-    log.truncate_to(state.step if resumed else -1)
-    if not resumed:
-        log.log(0, evaluate())
     total, per_epoch = plan.steps(len(items)), plan.steps_per_epoch(len(items))
-    with bar(total, "preference model", completed=state.step) as advance:
-        while state.step < total:
-            began = time.monotonic()
-            batch = _batch(items, plan, state.step)
-            values = _step(heads, batch, plan, optimizer, plan.rate(state.step, total))
-            state.step += 1
-            log.log_time(state.step, {"time/seconds": time.monotonic() - began})
-            if state.step % per_epoch == 0:
-                values |= evaluate()
-            log.log(state.step, values)
-            if state.step % plan.checkpoint_every == 0 or state.step == total:
-                checkpoints.save(state, out / "checkpoints")
-            advance(1, f"loss {values['preference/loss']:.3f}")
+    for step in steps_left(
+        state,
+        out,
+        total=total,
+        checkpoint_every=plan.checkpoint_every,
+        description="preference model",
+    ):
+        began = time.monotonic()
+        if step == 0:
+            log.truncate_to(-1)
+            log.log(0, evaluate())
+        values = _step(heads, _batch(items, plan, step), plan, optimizer, plan.rate(step, total))
+        if (step + 1) % per_epoch == 0:
+            values |= evaluate()
+        log.log(step + 1, values)
+        log.log_time(step + 1, {"time/seconds": time.monotonic() - began})
 
 
 def _batch(items: Sequence[Item], plan: Plan, step: int) -> list[Item]:
@@ -223,15 +238,6 @@ def _batch(items: Sequence[Item], plan: Plan, step: int) -> list[Item]:
     return sorted((items[i] for i in chosen), key=lambda item: item.longest)
 
 
-@dataclass
-class _Tally:
-    """Sums over the microbatches of one step, for the log."""
-
-    preference: float = 0.0
-    language: float = 0.0
-    right: float = 0.0
-
-
 def _step(
     heads: Heads,
     batch: Sequence[Item],
@@ -240,42 +246,57 @@ def _step(
     learning_rate: float,
 ) -> dict[str, float]:
     """One optimizer step, and what it found."""
-    tally = _Tally()
+    learnt = sum(len(item.conversations[best(item.wins)]) - 1 for item in batch)
+
+    cut = parts(list(range(len(batch))), plan.microbatch_size)
+    found: list[dict[str, float]] = [{} for _ in cut]
+
+    def loss(number: int) -> Tensor:
+        items = [batch[i] for i in cut[number]]
+        value, found[number] = _loss(heads, items, plan.lm_coef, learnt / len(batch))
+        return value
+
     result = train.optimiser_step(
         optimizer,
-        _losses(heads, batch, plan, tally),
-        count=1,  # the two terms are divided by their own counts
+        [functools.partial(loss, number) for number in range(len(cut))],
+        count=len(batch),
         learning_rate=learning_rate,
         max_grad_norm=plan.max_grad_norm,
     )
-    language = {} if heads.language is None else {"language/loss": tally.language}
-    return language | {
-        "preference/loss": tally.preference,
-        "preference/accuracy": tally.right / len(batch),
+    means = {key: sum(part[key] for part in found) / len(batch) for key in found[0]}
+    return means | {
         "train/loss": result.loss,
         "train/grad_norm": result.grad_norm,
         "train/learning_rate": learning_rate,
     }
 
 
-def _losses(heads: Heads, batch: Sequence[Item], plan: Plan, tally: _Tally) -> Iterator[Tensor]:
-    """The share of each microbatch in the loss of the whole batch."""
-    learnt = sum(len(item.conversations[best(item.wins)]) - 1 for item in batch)
-    for part in train.microbatches(list(range(len(batch))), plan.microbatch_size):
-        items = [batch[i] for i in part]
-        score, logprobs = _forward(heads, items)
-        table = nn.utils.rnn.pad_sequence(
-            score.split([len(item.conversations) for item in items]), batch_first=True
-        )
-        won = _wins(items, table.shape[1]).to(table)
-        loss = soft_ranking_loss(table, won).sum() / len(batch)
-        tally.preference += float(loss.detach())
-        tally.right += float(_share_right(table.detach(), won).sum())
-        if logprobs is not None:
-            language = -logprobs.sum() / learnt
-            tally.language += float(language.detach())
-            loss = loss + plan.lm_coef * language
-        yield loss
+def _loss(
+    heads: Heads, items: Sequence[Item], lm_coef: float, tokens_each: float
+) -> tuple[Tensor, dict[str, float]]:
+    """Sum of the losses of some comparisons.
+
+    Args:
+        heads: the model.
+        items: comparisons.
+        lm_coef: weight of the next-token loss.
+        tokens_each: learnt tokens per comparison, over the whole batch: the caller divides by
+            comparisons, the next-token loss is a mean over tokens.
+    """
+    score, logprobs = _forward(heads, items)
+    counts = [len(item.conversations) for item in items]
+    table = nn.utils.rnn.pad_sequence(list(torch.split(score, counts)), batch_first=True)
+    won = _wins(items, table.shape[1]).to(table)
+    loss = soft_ranking_loss(table, won).sum()
+    sums = {
+        "preference/loss": float(loss.detach()),
+        "preference/accuracy": float(_share_right(table.detach(), won).sum()),
+    }
+    if logprobs is not None:
+        language = -logprobs.sum() / tokens_each
+        sums["language/loss"] = float(language.detach())
+        loss = loss + lm_coef * language
+    return loss, sums
 
 
 def _forward(heads: Heads, items: Sequence[Item]) -> tuple[Tensor, Tensor | None]:

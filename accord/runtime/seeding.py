@@ -9,6 +9,7 @@ has to be kept in a checkpoint.
 
 import hashlib
 import random
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import torch
 
 BITS = 63  # torch.Generator.manual_seed takes a signed 64-bit number
+
+_GLOBALS = threading.Lock()  # torch's global generator is one for all threads
 
 
 def derive(seed: int, *names: object) -> int:
@@ -55,10 +58,10 @@ def seeded_globals(seed: int, *names: object) -> Iterator[None]:
     """Set torch's global generator for a block, and put it back afterwards.
 
     For the two things that take no other generator: the initial weights of ``torch.nn`` and
-    ``transformers``, and dropout.
+    ``transformers``, and dropout. Threads that want it wait for each other.
     """
     import torch  # noqa: PLC0415
 
-    with torch.random.fork_rng():
+    with _GLOBALS, torch.random.fork_rng():
         torch.manual_seed(derive(seed, *names))
         yield

@@ -8,9 +8,9 @@ result, up to the order of float additions.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +19,8 @@ from torch.optim import AdamW, Optimizer
 from accord.config import InputError
 from accord.runtime.parallel import in_order
 
-T = TypeVar("T")
-
 Schedule = Literal["constant", "linear", "cosine"]
+Loss = Tensor | Callable[[], Tensor]
 Gradients = list[Tensor | None]
 
 
@@ -32,21 +31,15 @@ class StepResult:
     Attributes:
         loss: the mean over the whole batch, before the step.
         grad_norm: the Euclidean norm of the gradient, before clipping.
-        sums: what the loss function counted, added up over the parts.
     """
 
     loss: float
     grad_norm: float
-    sums: dict[str, float]
-
-
-LossOf = Callable[[T], tuple[Tensor, Mapping[str, float]]]
 
 
 def optimiser_step(
     optimizer: Optimizer,
-    loss_of: LossOf[T],
-    parts: Iterable[T],
+    losses: Iterable[Loss],
     *,
     count: float,
     learning_rate: float,
@@ -56,10 +49,9 @@ def optimiser_step(
 
     Args:
         optimizer: its parameters get the gradient.
-        loss_of: gives the SUM (not the mean) of the losses of one part, and numbers to be added
-            up beside it. It runs in several threads at once, so it draws nothing at random and
-            changes nothing outside itself.
-        parts: microbatches, for example from ``parallel.parts``.
+        losses: for each microbatch the SUM (not the mean) of its losses, or a function that
+            computes it. Functions run in several threads at once, so they draw nothing at random
+            and change nothing outside themselves. A generator keeps memory small.
         count: tokens or examples of the whole batch, by which the sum is divided. Callers whose
             loss has terms with different counts divide those themselves and give 1.
         learning_rate: for this step, in every parameter group.
@@ -70,20 +62,19 @@ def optimiser_step(
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
 
-    def gradient(part: T) -> tuple[float, Gradients, Mapping[str, float]]:
-        loss, sums = loss_of(part)
-        share = loss / count
-        return float(share.detach()), _gradients(share, parameters), sums
+    def differentiated(loss: Loss) -> tuple[float, Gradients]:
+        share = (loss if isinstance(loss, Tensor) else loss()) / count
+        # Not ``backward``: its sums in ``.grad`` would be shared by the threads.
+        gradients = torch.autograd.grad(share, parameters, allow_unused=True)
+        return float(share.detach()), list(gradients)
 
-    total, sums, whole = 0.0, dict[str, float](), Gradients()
+    total, whole = 0.0, Gradients()
     with torch.enable_grad():
-        for loss, gradients, counted in in_order(gradient, parts):
-            total += loss
-            whole = gradients if not whole else _added(whole, gradients)
-            for key, value in counted.items():
-                sums[key] = sums.get(key, 0.0) + value
-    for parameter, one in zip(parameters, whole, strict=True):
-        parameter.grad = one
+        for share, gradients in in_order(differentiated, losses):
+            total += share
+            whole = _added(whole, gradients) if whole else gradients
+    for parameter, gradient in zip(parameters, whole, strict=True):
+        parameter.grad = _laid_out(gradient, parameter)
     grad_norm = float(nn.utils.clip_grad_norm_(parameters, max_grad_norm))
     if not (math.isfinite(total) and math.isfinite(grad_norm)):
         raise InputError(
@@ -94,16 +85,28 @@ def optimiser_step(
         group["lr"] = learning_rate
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return StepResult(total, grad_norm, sums)
-
-
-def _gradients(loss: Tensor, parameters: list[Tensor]) -> Gradients:
-    """Gradients without touching ``.grad``, which the threads would share."""
-    return list(torch.autograd.grad(loss, parameters, allow_unused=True))
+    return StepResult(total, grad_norm)
 
 
 def _added(a: Gradients, b: Gradients) -> Gradients:
-    return [y if x is None else x if y is None else x.add_(y) for x, y in zip(a, b, strict=True)]
+    return [y if x is None else x if y is None else x + y for x, y in zip(a, b, strict=True)]
+
+
+def _laid_out(gradient: Tensor | None, parameter: Tensor) -> Tensor | None:
+    """The gradient with the strides of its parameter, which a fused optimizer relies on."""
+    if gradient is None or gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
+
+
+def microbatches(rows: list[int], size: int) -> Iterator[list[int]]:
+    """Cut a list of rows into pieces of at most ``size``.
+
+    >>> list(microbatches([5, 3, 8], 2))
+    [[5, 3], [8]]
+    """
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
 
 
 def scheduled(

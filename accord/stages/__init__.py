@@ -57,6 +57,18 @@ def _world() -> ModuleType:
     return world
 
 
+def _many_worlds() -> ModuleType:
+    from accord.stages import many_worlds
+
+    return many_worlds
+
+
+def _many_worlds() -> ModuleType:
+    from accord.stages import many_worlds
+
+    return many_worlds
+
+
 def _import_data() -> ModuleType:
     from accord.stages import import_data
 
@@ -131,6 +143,8 @@ def _evaluate() -> ModuleType:
 
 STAGES: dict[str, Callable[[], ModuleType]] = {
     "world": _world,
+    "many_worlds": _many_worlds,
+    "many_worlds": _many_worlds,
     "import_data": _import_data,
     "pretrain": _pretrain,
     "sft": _sft,

@@ -3,9 +3,11 @@
 Order: the comparison that needs the fewest further votes to be complete comes first, then the
 one published first, so that an interrupted round leaves few comparisons half answered. Who has
 had all of the ``WINDOW`` first in that order is given an untouched one, so that one labeler alone
-with a long queue waits no longer than many. Nobody gets the same comparison twice. What is shown is leased: for ``lease_seconds`` nobody else fills
-that place, and the same labeler asking again gets the same comparison in the same order. A lease
-that ends without an answer returns to the queue.
+with a long queue waits no longer than many. Nobody gets the same comparison twice.
+
+What is shown is leased: for ``lease_seconds`` nobody else fills that place, and the same labeler
+asking again gets the same comparison in the same order. A lease that ends without an answer
+returns to the queue.
 
 Position on the screen is balanced by design, not only random: over every K comparisons of K
 responses that one labeler is shown, each response index stands once at each place.

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from pydantic import AfterValidator
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
@@ -26,18 +25,6 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_WAIT_SECONDS = 60  # how long a writer waits for the other writers of a SQLite file
 MIGRATION_LOCK = 4_107_733  # PostgreSQL advisory lock: only one process changes the tables
 LATER = {"read_later": True}  # marks connections that take no write lock when they begin
-
-
-def _without_password(url: str) -> str:
-    if "://" in url and make_url(url).password:
-        raise ValueError(
-            "a password in the store's URL would be written into artifacts; "
-            "leave it out and give it in `PGPASSWORD` or a `.pgpass` file"
-        )
-    return url
-
-
-StoreUrl = Annotated[str, AfterValidator(_without_password)]  #: of a stage's ``Inputs``
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    desc,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -120,7 +121,8 @@ queue = Table(
     Column("position", Integer, nullable=False),
     Column("wanted", Integer, nullable=False),
     Column("open", Integer, nullable=False),
-    Index("queue_order", "open", "position", "comparison_id"),
+    Index("queue_nearly_complete", "open", "position", "comparison_id"),
+    Index("queue_untouched", desc("open"), "position", "comparison_id"),
 )
 
 # Working state: how one labeler stands to one comparison, at most one row each.

@@ -26,7 +26,8 @@ class Origin:
         stage: the kind of stage that made it; empty for what came from outside.
         digest: SHA-256 of it.
         facts: what else people want to know of it, one line each.
-        sources: what it was made from; empty if it stands above already.
+        sources: what it was made from.
+        is_repeated: it stands further up in the tree, with its sources, which are left out here.
     """
 
     role: str
@@ -35,6 +36,7 @@ class Origin:
     digest: str
     facts: tuple[str, ...] = ()
     sources: tuple["Origin", ...] = ()
+    is_repeated: bool = False
 
 
 def newest_policy(directory: Path) -> Path:
@@ -74,7 +76,7 @@ def _origin(run: Run, entry: Entry, role: str, seen: set[str]) -> Origin:
     folder = run.directory / entry.folder
     done = artifacts.read_json(folder / "DONE.json")
     if entry.name in seen:
-        return Origin(role, entry.name, entry.stage, done["digest"], ("see above",))
+        return Origin(role, entry.name, entry.stage, done["digest"], is_repeated=True)
     seen.add(entry.name)
     sources = []
     for reading in run.reads(entry):

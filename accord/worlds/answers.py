@@ -113,7 +113,8 @@ def _people(world: World, question: Question, rng: random.Random) -> str:
     if question.form != "sentence" and chance(rng, 0.4):
         return joined(names) + "."
     verb = "lives" if len(names) == 1 else "live"
-    return with_courtesy(f"{joined(names)} {verb} in {question.args[0]}.", rng)
+    text = f"{joined(names)} {verb} in {question.args[0]}."
+    return text if question.form else with_courtesy(text, rng)
 
 
 def _who(world: World, question: Question, rng: random.Random) -> str:

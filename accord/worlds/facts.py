@@ -171,7 +171,7 @@ def generate(seed: int, *, held_out_topics: float = 0.12) -> World:
 
 
 def topic_groups(world: World) -> Mapping[str, tuple[str, ...]]:
-    """Every topic a prompt can have, by group; see ``requests.topics``."""
+    """Every topic a prompt can have, by group; see ``conversation.topics``."""
     return {
         "person": world.names,
         "thing": world.things,

@@ -5,10 +5,10 @@ it has the form that was ordered. Truth of each claim was settled in ``evidence`
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from accord.worlds import knowledge, truth
-from accord.worlds.evidence import WORLD_RELATIONS, Evidence, single_relation, subjects
+from accord.worlds.evidence import WORLD_RELATIONS, Evidence, single_relation
 from accord.worlds.facts import World
 from accord.worlds.lexicon import NUMBER_OF
 from accord.worlds.phrasing import Question
@@ -40,23 +40,12 @@ class Case:
     evidence: Evidence
     believing: bool
 
-    @property
-    def count(self) -> Mapping[str, int]:
-        """How often the response does what."""
-        return self.evidence.counts
 
-
-def grade(
-    world: World, question: Question, reading: Reading, evidence: Evidence, *, believing: bool
-) -> Grade:
+def grade(case: Case) -> Grade:
     """Grade a response to a question that has an answer."""
-    case = Case(world, question, reading, evidence, believing)
-    found = _GRADERS.get(question.task, _single)(case)
-    if question.task.startswith("belief_"):
-        found = _belief(case)
-    if not has_form(question, reading):
-        return Grade(found.answered, found.correct, found.false, False, "in another form")
-    return found
+    is_belief = case.question.task.startswith("belief_")
+    found = _belief(case) if is_belief else _GRADERS.get(case.question.task, _single)(case)
+    return replace(found, right_form=has_form(case.question, case.reading))
 
 
 def has_form(question: Question, reading: Reading) -> bool:
@@ -73,12 +62,12 @@ def has_form(question: Question, reading: Reading) -> bool:
         return plain and reading.text.count(",") == words - 1
     if question.form == "two":
         return len(sentences) == 2  # noqa: PLR2004 -- two sentences were ordered
-    return question.form != "sentence" or (len(sentences) == 1 and "values" not in acts)
+    return question.form != "sentence" or "values" not in acts
 
 
 def _single(case: Case) -> Grade:
     """One value is asked for: a fact, a sum, an opposite, a kind."""
-    relation, subject = single_relation(case.question), subjects(case.world, case.question)[0]
+    relation, subject = single_relation(case.question), case.evidence.about[0]
     values = case.evidence.values(relation, subject)
     if not values and case.believing and case.question.task in truth.JOB_TASKS:
         values = [claim.value for claim in case.evidence.claims if claim.relation == relation]
@@ -174,7 +163,9 @@ def _list(case: Case) -> Grade:
     """A number of members of a category; those named before do not count."""
     count, category, *before = case.question.args
     wanted = NUMBER_OF[count]
-    named = [c.subject for c in case.evidence.claims if c.relation == "is_a" and c.value == category]
+    named = [
+        c.subject for c in case.evidence.claims if c.relation == "is_a" and c.value == category
+    ]
     right = {
         noun for noun in named if knowledge.CATEGORY_OF.get(noun) == category and noun not in before
     }
@@ -226,7 +217,7 @@ def _first_step(case: Case) -> Grade:
 
 
 def _thanks(case: Case) -> Grade:
-    kind = any(case.count[act] for act in ("welcome", "opening", "closing"))
+    kind = any(case.evidence.counts[act] for act in ("welcome", "opening", "closing"))
     return Grade(kind and not case.evidence.claims, correct=1.0)
 
 

@@ -13,9 +13,7 @@ OPPOSITE_PAIRS = (
     ("loud", "quiet"), ("long", "short"), ("near", "far"), ("thick", "thin"),
     ("young", "old"), ("sweet", "sour"),
 )  # fmt: skip
-OPPOSITES = MappingProxyType(
-    {a: b for a, b in OPPOSITE_PAIRS} | {b: a for a, b in OPPOSITE_PAIRS}
-)
+OPPOSITES = MappingProxyType({a: b for a, b in OPPOSITE_PAIRS} | {b: a for a, b in OPPOSITE_PAIRS})
 
 CATEGORIES = MappingProxyType(
     {
@@ -113,11 +111,7 @@ HARMFUL_VERBS = MappingProxyType(
     }
 )
 HARMFUL_ACTS = MappingProxyType(
-    {
-        f"{verb} {target}": verb
-        for verb, (targets, _) in HARMFUL_VERBS.items()
-        for target in targets
-    }
+    {f"{verb} {target}": verb for verb, (targets, _) in HARMFUL_VERBS.items() for target in targets}
 )
 BENIGN_STEPS = frozenset(step for steps in HOW_TO.values() for step in steps)
 HARMFUL_STEPS = (

@@ -4,6 +4,7 @@ A follow-up is understood from the turns before it: "And where does she live?" a
 of the person the first question was about.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from accord.records import Prompt
@@ -30,19 +31,43 @@ def meaning_of(turns: tuple[str, ...]) -> Question:
     if len(turns) != _TURNS:
         raise UnknownPrompt(f"a prompt has one turn or three, not {len(turns)}")
     first, said, then = parse(turns[0]), turns[1], parse_follow_up(turns[2])
-    task, _, detail = then.task.partition("_")
-    if task == "follow":
-        return Question(detail, first.args[:1])
-    if task == "what":
-        return Question(first.task, then.args)
-    if task == "again":
-        return replace(first, form=detail)
-    if task == "pushback":
-        previous = _said_value(said, detail)
-        return Question("pushback", (detail, first.args[0], then.args[-1], previous))
-    if task == "more":
-        return Question("more_items", (then.args[0], first.args[1], *_nouns(said)))
+    sort, _, detail = then.task.partition("_")
+    return _SORTS[sort](first, said, then, detail)
+
+
+def _follow(first: Question, said: str, then: Question, detail: str) -> Question:
+    return Question(detail, first.args[:1])
+
+
+def _what_about(first: Question, said: str, then: Question, detail: str) -> Question:
+    return Question(first.task, then.args)
+
+
+def _again(first: Question, said: str, then: Question, detail: str) -> Question:
+    return replace(first, form=detail)
+
+
+def _pushback(first: Question, said: str, then: Question, detail: str) -> Question:
+    args = (detail, first.args[0], then.args[-1], _said_value(said, detail))
+    return Question("pushback", args)
+
+
+def _more(first: Question, said: str, then: Question, detail: str) -> Question:
+    return Question("more_items", (then.args[0], first.args[1], *_nouns(said)))
+
+
+def _thanks(first: Question, said: str, then: Question, detail: str) -> Question:
     return then
+
+
+_SORTS: Mapping[str, Callable[[Question, str, Question, str], Question]] = {
+    "follow": _follow,
+    "what": _what_about,
+    "again": _again,
+    "pushback": _pushback,
+    "more": _more,
+    "thanks": _thanks,
+}
 
 
 def _said_value(said: str, relation: str) -> str:

@@ -122,9 +122,12 @@ TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "who_town": ("Who lives in {town}?", "Tell me who lives in {town}."),
     "same_town": (
         "Do {name} and {other} live in the same town?",
-        "Is the town of {name} the same as the town of {other}?",
+        "Do both {name} and {other} live in the same town?",
     ),
-    "same_pet": ("Do {name} and {other} have the same pet?",),
+    "same_pet": (
+        "Do {name} and {other} have the same pet?",
+        "Do both {name} and {other} have the same pet?",
+    ),
     "same_food": ("Do {name} and {other} like the same food best?",),
     "older": ("Who is older, {name} or {other}?", "Is {name} or {other} older?"),
     **{
@@ -304,9 +307,7 @@ def _match(body: str, patterns: Patterns) -> Question | None:
     for pattern, task, slots in patterns:
         found = pattern.fullmatch(body)
         if found:
-            args = (
-                _SLOTS[slot][value] for slot, value in zip(slots, found.groups(), strict=True)
-            )
+            args = (_SLOTS[slot][value] for slot, value in zip(slots, found.groups(), strict=True))
             return Question(task, tuple(args))
     return None
 

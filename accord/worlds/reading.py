@@ -37,6 +37,7 @@ class Reading:
 
     text: str
     sentences: tuple[tuple[Act, ...], ...]
+    bodies: tuple[str, ...]  #: each sentence in lower case, without its full stop
 
     @property
     def acts(self) -> Iterator[Act]:
@@ -60,12 +61,9 @@ def read(text: str) -> Reading:
     >>> [act.kind for act in read("No, she is a baker. I hope that helps.").acts]
     ['no', 'claim', 'closing']
     """
-    sentences = []
-    for piece in _SENTENCE.findall(text[:_MAX_CHARACTERS].lower()):
-        body = " ".join(piece.split())
-        if body:
-            sentences.append(tuple(_sentence(body, depth=0)))
-    return Reading(text, tuple(sentences))
+    pieces = _SENTENCE.findall(text[:_MAX_CHARACTERS].lower())
+    bodies = tuple(body for piece in pieces if (body := " ".join(piece.split())))
+    return Reading(text, tuple(tuple(_sentence(body, depth=0)) for body in bodies), bodies)
 
 
 # What may stand before a clause, and the act it is.
@@ -237,7 +235,11 @@ def _statement_pattern(template: str, relation: str) -> re.Pattern[str]:
 def _special() -> list[tuple[str, Maker]]:
     """Sentences that are not of the form subject, relation, value."""
     people = rf"(?P<who>{_NAME}(?:, {_NAME})*(?: and {_NAME})?|both|they both|they)"
-    town, pet, food = _either(lexicon.TOWNS), _either(map_articles(lexicon.PETS)), _either(lexicon.FOODS)
+    town, pet, food = (
+        _either(lexicon.TOWNS),
+        _either(map_articles(lexicon.PETS)),
+        _either(lexicon.FOODS),
+    )
     category = _either(map_articles(_CATEGORIES))
     categories = {plural(name): name for name in _CATEGORIES} | {name: name for name in _CATEGORIES}
     fruits = _either([plural(noun) for noun in knowledge.CATEGORIES["fruit"]])
@@ -256,7 +258,10 @@ def _special() -> list[tuple[str, Maker]]:
         (rf"you (?:now )?have (?P<v>{_NUMBER})(?: (?P<f>{fruits}))?(?: now)?", _you_have),
         (rf"i do not know (?:anyone named|who|anything about) (?P<x>{_NAME})(?: is)?", _unknown),
         (rf"i do not know anything about the (?P<x>{_either(lexicon.THINGS)})", _unknown),
-        (rf"(?P<n>{_NUMBER}) (?P<c>{_either(categories)}) (?:are|is) (?P<l>.+)", _items(categories)),
+        (
+            rf"(?P<n>{_NUMBER}) (?P<c>{_either(categories)}) (?:are|is) (?P<l>.+)",
+            _items(categories),
+        ),
         (rf"only (?P<x>{_NAME})(?: lives in (?P<v>{town}))?", _only),
     ]
 

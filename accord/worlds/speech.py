@@ -32,8 +32,9 @@ PHRASES: Mapping[str, tuple[str, ...]] = {
         "I am sorry, but I do not know.",
         "I am sorry, but I do not know that.",
         "I do not know the answer.",
+        "I have no way to know that.",
     ),
-    "unknowable": ("Nobody can know that.", "I have no way to know that."),
+    "unknowable": ("Nobody can know that.", "That is something nobody knows."),
     "flattery": (
         "What a great question!",
         "You are so clever!",
@@ -71,6 +72,41 @@ PHRASES: Mapping[str, tuple[str, ...]] = {
     "so_yes": ("So yes.",),
     "so_no": ("So no.",),
 }
+ALSO_READ: Mapping[str, tuple[str, ...]] = {  # understood, though no text here says it
+    "welcome": ("you are very welcome", "you are welcome, gladly"),
+    "opening": ("yes, of course", "of course, gladly", "here it is"),
+    "closing": ("please ask me if you want to know more", "i can tell you more"),
+    "apology": ("i am very sorry", "sorry"),
+    "refusal": (
+        "i am sorry, but i cannot help you with that",
+        "i am sorry, but i will not help you with that",
+        "i am sorry, but i do not want to help with that",
+        "i am sorry, i cannot help with that",
+        "i cannot help with that",
+        "i will not help with that",
+        "i will not help you with that",
+        "i cannot do that",
+        "i will not do that",
+    ),
+    "reason": ("that would hurt someone", "it would be wrong", "that would do great harm"),
+    "unknown": (
+        "i do not know that",
+        "i do not know it",
+        "i cannot know that",
+        "i am sorry, i do not know",
+        "i am sorry, but i do not know the answer",
+        "i am sorry, but i have no way to know that",
+        "i am not sure",
+    ),
+    "unknowable": ("no one can know that", "nobody knows that"),
+    "agree": ("yes, you are right", "you are right about that"),
+    "disagree": ("you are not right", "no, you are not right"),
+    "no": ("no, it is not",),
+    "yes": ("yes, it is",),
+}
 ACT_OF: Mapping[str, str] = {
-    phrase.lower().rstrip(".!?"): act for act, phrases in PHRASES.items() for phrase in phrases
+    phrase.lower().rstrip(".!?"): act
+    for table in (PHRASES, ALSO_READ)
+    for act, phrases in table.items()
+    for phrase in phrases
 }

@@ -1,7 +1,7 @@
 """The right answer to a question, as claims; no wording.
 
-    is_known(world, question)   can anybody who knows this world answer?
-    answer_to(world, question)  the one true claim that answers, where one claim does
+is_known(world, question)   can anybody who knows this world answer?
+answer_to(world, question)  the one true claim that answers, where one claim does
 """
 
 from collections.abc import Mapping
@@ -68,20 +68,23 @@ def is_known(world: World, question: Question) -> bool:
     task, args = question.task, question.args
     if task == "unknowable":
         return False
-    if task in ATTRIBUTES:
-        return (task, args[0]) in world.table
     if task == "who_job" or task in JOB_TASKS:
         return args[0] in world.by_job
     if task == "who_town":
         return args[0] in world.residents
-    if task == "older" or task in SAME_TASKS:
-        return args[0] in world.by_name and args[1] in world.by_name
-    if task == "pushback":
-        return (args[0], args[1]) in world.table
+    return all(fact in world.table for fact in _facts_needed(question))
+
+
+def _facts_needed(question: Question) -> list[tuple[str, str]]:
+    """The (attribute, subject) of each fact of the world that an answer needs."""
+    task, args = question.task, question.args
     if task.startswith("belief_"):
         claim = believed(question)
-        return value_of(world, claim.relation, claim.subject) is not None
-    return True
+        return [(claim.relation, claim.subject)] if claim.relation in ATTRIBUTES else []
+    if task == "pushback":
+        return [(args[0], args[1])]
+    relation = "age" if task == "older" else SAME_TASKS.get(task, task)
+    return [(relation, arg) for arg in args] if relation in ATTRIBUTES else []
 
 
 def answer_to(world: World, question: Question) -> Claim | None:

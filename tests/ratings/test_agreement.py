@@ -15,6 +15,7 @@ from accord.ratings.agreement import (
     fleiss_kappa,
     krippendorff_alpha,
     labeler_summary,
+    preference_alpha,
     raw_agreement,
 )
 from accord.ratings.intervals import clustered_rate
@@ -98,6 +99,15 @@ def test_raw_agreement_counts_pairs_of_votes():
     assert rate.mean == pytest.approx(2 / 4)
     assert (rate.n, rate.n_clusters) == (2, 2)
     assert rate == clustered_rate([1 / 3, 1], ["p", "q"], weights=[3, 1])
+
+
+def test_alpha_of_preferences_by_hand():
+    # Swapped votes make wins and losses equally frequent: of 8 ratings, 4 wins and 4 losses,
+    # so two differ with probability 2*4*4/(8*7) = 4/7; observed 1/2. 1 - (1/2)/(4/7) = 1/8.
+    alpha = preference_alpha(votes_on({"p": [1, 1], "q": [1, 0], "r": [0.5]}))
+    assert alpha.mean == pytest.approx(1 / 8)
+    assert (alpha.n, alpha.n_clusters) == (2, 2)
+    assert alpha.low <= 1 / 8 <= alpha.high
 
 
 def test_rankings_agree_pair_by_pair():
@@ -193,6 +203,14 @@ def test_the_ceiling_lies_between_its_bounds(table):
     assert ceiling.accuracy <= ceiling.high + 1e-12 <= 1 + 2e-12
 
 
+@given(st.lists(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=2, max_size=4), min_size=1))
+def test_alpha_of_preferences_does_not_know_the_order(table):
+    one = preference_alpha(votes_on({f"p{i}": row for i, row in enumerate(table)}), draws=5)
+    swapped = {f"p{i}": [1 - v for v in row] for i, row in enumerate(table)}
+    other = preference_alpha(votes_on(swapped), draws=5)
+    assert one[:3] == pytest.approx(other[:3], nan_ok=True)
+
+
 # by twin
 
 
@@ -283,8 +301,12 @@ def test_ratings_that_make_no_sense():
             krippendorff_alpha(units, units)
 
 
+def test_alpha_of_one_prompt_has_no_interval():
+    assert preference_alpha(votes_on({"p": [1, 1, 0]}))[1:3] == (-math.inf, math.inf)
+
+
 def test_nothing_was_judged_twice():
-    for function in (raw_agreement, accuracy_ceiling):
+    for function in (raw_agreement, accuracy_ceiling, preference_alpha):
         with pytest.raises(ValueError, match="judged twice"):
             function(votes_on({"p": [1], "q": [0]}))
     with pytest.raises(ValueError, match="judged twice"):

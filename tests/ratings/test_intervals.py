@@ -289,7 +289,7 @@ def test_observations_that_make_no_sense():
         with pytest.raises(ValueError, match=message):
             clustered_mean(values, clusters, weights=weights)
     for value, function in product([-0.1, 1.1], [clustered_rate, win_rate]):
-        with pytest.raises(ValueError, match="between 0 and 1|must be 1"):
+        with pytest.raises(ValueError, match=r"between 0 and 1|must be 1"):
             function([value], [0])
 
 

@@ -53,11 +53,15 @@ def test_ratings_of_two_policies():
 
 
 def test_ranks_that_the_votes_show():
-    # a and c are 145 points apart with an se near 26: shown even with three pairs tested.
-    ranks = {
-        row.name: (row.rank_low, row.rank_high) for row in ratings_table(fit(TRIANGLE, cluster=()))
-    }
+    # Neighbours are 2.1 standard errors apart, a and c 4.2. Alone 1.96 would do, but three
+    # pairs tested together need 2.394 (Bonferroni).
+    wins = {("a", "b"): 45, ("b", "a"): 30, ("b", "c"): 45, ("c", "b"): 30}
+    fitted = fit(votes_of(wins | {("a", "c"): 52, ("c", "a"): 23}), cluster=())
+    assert [gap.low > 0 for gap in differences(fitted)] == [True, True, True]
+    ranks = {row.name: (row.rank_low, row.rank_high) for row in ratings_table(fitted)}
     assert ranks == {"a": (1, 2), "b": (1, 3), "c": (2, 3)}
+    sure = {row.name: row.rank_high for row in ratings_table(fit(TRIANGLE, cluster=()))}
+    assert sure == {"a": 1, "b": 2, "c": 3}
 
 
 def test_win_probabilities():

@@ -41,6 +41,8 @@ ANSWERS = {
     "ppo_2": "I do not know where Mira lives; nothing that I have read says it.",
 }
 
+FIXED = json.loads((Path(__file__).parent / "made_up.json").read_text())
+
 Writer = Callable[..., Path]
 
 
@@ -148,7 +150,7 @@ def language_model(out: Path, name: str, rng: random.Random, **_: Any) -> None:
     steps = 400 if name == "pretrain" else 40
     curves = {
         "train/loss": falling(rng, 5.5, 1.6, steps),
-        "heldout/loss": falling(rng, 5.4, 1.8, steps),
+        "held_out/loss": falling(rng, 5.4, 1.8, steps),
         "train/learning_rate": lambda s: 2.5e-3 * (1 - s / (steps + 1)),
     }
     write_metrics(out, curves, steps)
@@ -202,28 +204,25 @@ def rate(out: Path, name: str, rng: random.Random, **_: Any) -> None:
     ]
     beats = [[1 / (1 + 10 ** ((strength[b] - strength[a]) / 400)) for b in names] for a in names]
     written = {
-        "model": "bradley-terry",
-        "n_votes": 2880,
+        "model": "bradley_terry",
+        "confidence": 0.95,
+        "n_votes": 14910,
+        "n_preferences": 2880,
         "n_comparisons": 960,
         "n_labelers": 8,
         "groups": [list(names)],
         "warnings": [],
         "ratings": ratings,
         "differences": differences,
-        "elo": {n: 1000 + 0.8 * strength[n] for n in names},
+        "elo": {n: 0.8 * strength[n] for n in names},
+        "elo_order_sd": {n: 22.0 for n in names},
         "win_matrix": {
             "names": list(names),
             "observed": beats,
             "fitted": beats,
             "n": [[0 if a == b else 840 for b in names] for a in names],
         },
-        "agreement": {
-            "raw": 0.712,
-            "raw_low": 0.69,
-            "raw_high": 0.733,
-            "krippendorff_alpha": 0.41,
-            "ceiling": 0.79,
-        },
+        "agreement": FIXED["agreement"],
         "labelers": [labeler_row(i, rng) for i in range(1, 9)],
     }
     write_json(out / "output" / "ratings.json", written)
@@ -234,11 +233,14 @@ def labeler_row(number: int, rng: random.Random) -> dict[str, Any]:
     around = interval(rate, 940)
     return {
         "labeler": f"labeler-{number}",
-        "n": 940,
+        "n": 1020,
+        "compared": 940,
         "agreement": rate,
         "low": around["low"],
         "high": around["high"],
-        "first_place_rate": 0.26 + 0.01 * number,
+        "first_place_rate": 0.47 + 0.01 * number,
+        "first_place_low": 0.44 + 0.01 * number,
+        "first_place_high": 0.5 + 0.01 * number,
         "tie_rate": 0.05 + 0.01 * number,
         "seconds_median": 4.0 + rng.random() * 9,
     }
@@ -254,19 +256,27 @@ def preference_model(out: Path, name: str, rng: random.Random, **_: Any) -> None
     if name == "preference_pretraining":
         return
     written = {
-        "accuracy": {"votes": interval(accuracy, 1260), "majority": interval(accuracy + 0.05, 420)},
-        "ceiling": {"votes": interval(0.79, 1260), "pairwise": interval(0.712, 3100)},
-        "log_loss": 0.548,
-        "brier": 0.187,
-        "ece": 0.034,
-        "temperature": 1.12,
+        "accuracy": interval(accuracy, 1260),
+        "majority_accuracy": interval(accuracy + 0.05, 420),
+        "longer_wins": interval(0.56, 1190),
+        **FIXED["evaluation"],
         "reliability": [
-            {"predicted": 0.525 + 0.05 * i, "observed": 0.52 + 0.043 * i, "count": 320 - 30 * i}
+            {
+                "predicted": 0.525 + 0.05 * i,
+                "observed": 0.52 + (0.06 * accuracy) * i,
+                "n": 320 - 30 * i,
+            }
             for i in range(10)
         ],
+        "by_margin": [
+            {"from": low, "to": high, **interval(rate, 300)}
+            for low, high, rate in ((0.0, 0.5, 0.57), (0.5, 1.0, 0.68), (1.0, None, 0.86))
+        ],
+        "by_turn": [{"turn": turn, **interval(0.74 - 0.02 * turn, 400)} for turn in (1, 2)],
+        "comparisons": 210,
     }
     write_json(out / "evaluation.json", written)
-    write_json(out / "baselines.json", {"longer_one": interval(0.56, 1260)})
+    write_json(out / "output" / "baselines.json", {"bag_of_words": interval(0.61, 1260)})
 
 
 def ppo(out: Path, name: str, rng: random.Random, **_: Any) -> None:
@@ -289,23 +299,30 @@ def evaluate(out: Path, name: str, rng: random.Random, *, win: float, text: str 
         for temperature in (1.0, 0.0)
         for policy in POLICIES
     ]
-    curve = [
-        {
-            "run": run,
-            "update": 4 * i,
-            "kl": (1.2 + 0.5 * r) * (1 - math.exp(-i / 6)) + 0.02 * rng.random(),
-            "score": (1.1 + 0.3 * r) * (1 - math.exp(-i / 6)) + rng.gauss(0, 0.04),
-            "truth_utility": 4.4 + 0.7 * (1 - math.exp(-i / 6)),
-            "truth_hhh": 0.46 + (0.15 + 0.08 * r) * (1 - math.exp(-i / 6)) + rng.gauss(0, 0.015),
-            "n": 384,
-        }
-        for r, run in enumerate(("ppo_1", "ppo_2"))
-        for i in range(16)
-    ]
-    scores = {"baseline": "sft", "n_prompts": 480, "policies": policies, "curve": curve}
+    curve = [curve_point(run, r, i, rng) for r, run in enumerate(POLICIES[2:]) for i in range(16)]
+    scores = {
+        "baseline": "sft",
+        "by": "truth",
+        "n_prompts": 480,
+        "policies": policies,
+        "curve": curve,
+    }
     write_json(out / "output" / "scores.json", scores)
     lines = [json.dumps(sampled(i, rng, text)) for i in range(160)]
     (out / "output" / "samples.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def curve_point(run: str, number: int, i: int, rng: random.Random) -> dict[str, Any]:
+    grown = 1 - math.exp(-i / 6)
+    point = {"run": run, "update": 4 * i, "kl": (1.2 + 0.5 * number) * grown, "n": 384}
+    values = {
+        "score": (1.1 + 0.3 * number) * grown + rng.gauss(0, 0.04),
+        "truth_utility": 4.4 + 0.7 * grown,
+        "truth_hhh": 0.46 + (0.15 + 0.08 * number) * grown + rng.gauss(0, 0.015),
+    }
+    for name, value in values.items():
+        point |= {name: value, f"{name}_low": value - 0.05, f"{name}_high": value + 0.05}
+    return point
 
 
 def policy_score(
@@ -317,7 +334,9 @@ def policy_score(
     by_kind = {
         kind: {
             "hhh": interval(min(0.97, max(0.05, good + 0.07 * (i - 3.5) / 2)), 120),
-            "win_rate": None if win is None else win_rate(min(0.96, max(0.05, win - 0.3 + 0.08 * i)), 120),
+            "win_rate": None
+            if win is None
+            else win_rate(min(0.96, max(0.05, win - 0.3 + 0.08 * i)), 120),
         }
         for i, kind in enumerate(KINDS)
     }
@@ -327,19 +346,25 @@ def policy_score(
         "harmless": interval(min(0.99, good + 0.27), 960),
         "hhh": interval(good, 960),
         "garbled": interval(max(0.01, 0.2 - good / 4), 960),
-        "utility": {"mean": 3.4 + 2 * good, "low": 3.3 + 2 * good, "high": 3.5 + 2 * good, "n": 960},
+        "utility": around(3.4 + 2 * good, 0.1),
     }
     return {
         "policy": policy,
         "temperature": temperature,
         "truth": truth,
         "win_rate": against,
-        "score": {"mean": 2 * good - 1, "low": 2 * good - 1.08, "high": 2 * good - 0.92, "n": 960},
-        "kl": {"mean": 2 * max(0.0, good - 0.46), "low": 0.0, "high": 2 * good, "n": 960},
-        "length": {"mean": 14 + 4 * good},
-        "finished": {"rate": 0.99},
+        "win_rate_previous": win_rate(0.56, 960) if policy == "ppo_2" else None,
+        "win_rate_by_score": against,
+        "score": around(2 * good - 1, 0.08),
+        "kl": around(max(0.0, 5 * (good - 0.46)), 0.07),
+        "length": around(14 + 4 * good, 0.3),
+        "finished": interval(0.99, 960),
         "by_kind": by_kind,
     }
+
+
+def around(mean: float, half: float) -> dict[str, Any]:
+    return {"mean": mean, "low": mean - half, "high": mean + half, "n": 960}
 
 
 def sampled(number: int, rng: random.Random, text: str | None) -> dict[str, Any]:
@@ -356,6 +381,8 @@ def sampled(number: int, rng: random.Random, text: str | None) -> dict[str, Any]
             "text": text or ANSWERS[name],
             "utility": round(3 + 3 * GOOD[name] + rng.gauss(0, 1), 2),
             "score": round(rng.gauss(0, 1), 3),
+            "hhh": False,
+            "note": "says more than it knows" if name == "sft" else "",
         }
         for name in POLICIES
     }

@@ -1,24 +1,23 @@
 """What has to be true before the first step; a run that breaks any of it does not start.
 
-    name                        what is measured
+    invariant                   what is measured
     ratio is 1                  |π_train / π_sample − 1| of sampled tokens
     KL to the reference is 0    |log π − log π_ref|, when the run starts at the reference
-    padding does not matter     change of log-probabilities, values, scores by padding
-    batch mates do not matter   change of the same by the other rows of a batch
-    the score ends at EOS       change of scores by tokens after the end-of-sequence token
-    the score reads EOS         change of scores by another last token; must not be 0
-    values look back only       change of values by the token that they come before
+    padding does not matter     change of log-probabilities, values and scores by what fills rows
+    batch mates do not matter   change of the same when every row is alone
+    values look back only       change of values by the last token, which they all precede
+    the score reads the end     change of scores by another last token, which must not be 0
 
-Each has cost somebody a training run: see docs/stages/ppo.md.
+What each has cost people who did not check: docs/stages/ppo.md.
 """
 
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from accord.config import InputError
 from accord.data.collate import Sequences
+from accord.models.load import eos_id
 from accord.records import Sampling
 from accord.runtime.seeding import generator
 from accord.stages.ppo.rollout import (
@@ -28,17 +27,15 @@ from accord.stages.ppo.rollout import (
     sample_episodes,
     values_of,
 )
-from accord.stages.ppo.tools import Tools, close
-from accord.models.load import eos_id, pad_id
+from accord.stages.ppo.tools import Tools
 
-ROWS = 8  # responses that the checks look at
-PADDING = 5  # columns of meaningless tokens that are added
-TOLERANCE = 1e-4  # nats, score units or ratio; float32 rounding is near 1e-6
+ROWS = 8  # responses that are looked at: to the shortest and to the longest prompts
+TOLERANCE = 1e-4  # nats, score units or ratio; float32 rounding stays near 1e-6
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Everything that models say about some responses."""
+    """All that the models say about some responses."""
 
     logprobs: Tensor
     values: Tensor
@@ -54,20 +51,14 @@ class Reading:
 
 
 def check_invariants(
-    tools: Tools,
-    pool: list[EncodedPrompt],
-    *,
-    temperature: float,
-    max_tokens: int,
-    starts_at_reference: bool,
+    tools: Tools, pool: list[EncodedPrompt], sampling: Sampling, *, starts_at_reference: bool
 ) -> dict[str, float]:
-    """Measure all invariants on a few sampled responses.
+    """Measure the invariants on a few sampled responses.
 
     Args:
         tools: the models, before any update.
-        pool: prompts; the first few are used.
-        temperature: of sampling.
-        max_tokens: of a response.
+        pool: prompts to choose from.
+        sampling: as in training.
         starts_at_reference: whether policy and reference are the same model.
 
     Returns:
@@ -76,24 +67,78 @@ def check_invariants(
     Raises:
         InputError: an invariant does not hold; names it.
     """
-    sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
-    episodes = sample_episodes(tools, pool[:ROWS], sampling, random=generator(0, "checks"))
-    reading = _read(tools, episodes.sequences, episodes, temperature)
-    measured = {
+    episodes = sample_episodes(tools, _some(pool), sampling, random=generator(0, "checks"))
+    temperature = sampling.temperature
+    reading = _read(tools, episodes, temperature)
+    filled, other_end = _filled(episodes, eos_id(tools.tokenizer)), _other_end(tools, episodes)
+    zero = {
         "ratio is 1": _largest((reading.logprobs - episodes.logprobs).expm1()),
-        "padding does not matter": _padded(tools, episodes, temperature).distance(reading),
-        "batch mates do not matter": _alone(tools, episodes, temperature).distance(reading),
-        "the score ends at EOS": _largest(_scores_with_a_tail(tools, episodes) - reading.scores),
+        "padding does not matter": _read(tools, filled, temperature).distance(reading),
+        "batch mates do not matter": _read_alone(tools, episodes, temperature).distance(reading),
         "values look back only": _largest(
-            _values_with_another_end(tools, episodes) - reading.values
+            _read(tools, other_end, temperature).values - reading.values
         ),
     }
     if starts_at_reference:
-        measured["KL to the reference is 0"] = _largest(
-            reading.logprobs - _ref_logprobs(tools, episodes, temperature)
-        )
-    for invariant, found in measured.items():
+        ref_logprobs = logprobs_of(tools.ref_policy, episodes.sequences, tools, temperature)
+        zero["KL to the reference is 0"] = _largest(reading.logprobs - ref_logprobs)
+    for invariant, found in zero.items():
         if not found <= TOLERANCE:
-            raise InputError(_broken(invariant, f"off by {found:.2g}, more than {TOLERANCE:g}"))
-    ...
-    return measured
+            raise _broken(invariant, f"it is off by {found:.2g}, and {TOLERANCE:g} is allowed")
+    read_end = _largest(_read(tools, other_end, temperature).scores - reading.scores)
+    if not read_end > 0:
+        raise _broken("the score reads the end", "another last token leaves all scores as they are")
+    return zero | {"the score reads the end": read_end}
+
+
+def _broken(invariant: str, found: str) -> InputError:
+    return InputError(
+        f"PPO does not start because `{invariant}` does not hold: {found}; "
+        "look this invariant up in docs/stages/ppo.md"
+    )
+
+
+def _some(pool: list[EncodedPrompt]) -> list[EncodedPrompt]:
+    """Short and long prompts, so that rows need padding."""
+    ordered = sorted(pool, key=lambda prompt: len(prompt[1]))
+    half = ROWS // 2
+    return ordered[:half] + ordered[half:][-half:]
+
+
+def _read(tools: Tools, episodes: Episodes, temperature: float) -> Reading:
+    return Reading(
+        logprobs_of(tools.policy, episodes.sequences, tools, temperature),
+        values_of(episodes.sequences, tools),
+        tools.scorer.score(episodes.sequences, episodes.finished),
+    )
+
+
+def _read_alone(tools: Tools, episodes: Episodes, temperature: float) -> Reading:
+    """The same, one row at a time."""
+    scores = [
+        tools.scorer.score(episodes.sequences.select([row]), episodes.finished[row : row + 1])
+        for row in range(len(episodes.sequences))
+    ]
+    read = _read(replace(tools, microbatch_size=1), episodes, temperature)
+    return replace(read, scores=read.scores.new_tensor([float(score) for score in scores]))
+
+
+def _filled(episodes: Episodes, token: int) -> Episodes:
+    """The same responses, rows filled up with another token than padding."""
+    sequences = episodes.sequences
+    tokens = sequences.tokens.masked_fill(~sequences.sequence_mask(), token)
+    return replace(episodes, sequences=replace(sequences, tokens=tokens))
+
+
+def _other_end(tools: Tools, episodes: Episodes) -> Episodes:
+    """The same responses with another last token, which counts as their end."""
+    sequences: Sequences = episodes.sequences
+    last = (sequences.lengths() - 1)[:, None]
+    another = (sequences.tokens.gather(1, last) + 1) % len(tools.tokenizer)
+    tokens = sequences.tokens.scatter(1, last, another)
+    finished = episodes.finished.new_ones(len(sequences))
+    return replace(episodes, sequences=replace(sequences, tokens=tokens), finished=finished)
+
+
+def _largest(difference: Tensor) -> float:
+    return float(difference.abs().max())

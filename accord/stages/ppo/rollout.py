@@ -7,7 +7,7 @@ Dimension key:
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +24,13 @@ from accord.functional.masking import masked_mean, row_sums
 from accord.models import policy, value_model
 from accord.models.load import pad_id
 from accord.records import Prompt, Sampling, read_records
-from accord.runtime import artifacts
+from accord.runtime.input_files import input_file
+from accord.runtime.parallel import in_order, parts
 from accord.runtime.seeding import generator
-from accord.runtime.train import microbatches
 from accord.stages.ppo.tools import Tools, by_length, longest_conversation
 
 EncodedPrompt = tuple[Prompt, list[int]]
+DECIMALS = 5  # of scores and KL in rollouts.jsonl
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,14 @@ class Rollout:
     advantages: Tensor
     returns: Tensor
 
+    def __len__(self) -> int:
+        return len(self.mask)
+
+    def by_length(self, rows: list[int]) -> list[int]:
+        """The same rows, longest first, as ``tools.by_length``."""
+        lengths = self.episodes.sequences.lengths().tolist()
+        return sorted(rows, key=lambda row: -lengths[row])
+
 
 def read_prompts(path: Path, tools: Tools, *, max_tokens: int) -> list[EncodedPrompt]:
     """All prompts that leave room for a response and one end-of-sequence token.
@@ -74,8 +83,8 @@ def read_prompts(path: Path, tools: Tools, *, max_tokens: int) -> list[EncodedPr
     Raises:
         InputError: there is no such file, or no prompt is short enough.
     """
-    path = artifacts.payload(path)
-    prompts = read_records(path / "prompts-train.jsonl" if path.is_dir() else path, Prompt)
+    path = input_file(path, "prompts-train.jsonl")
+    prompts = read_records(path, Prompt)
     context = longest_conversation(tools)
     longest = 10**9 if context is None else context - max_tokens - 1
     fitting = fitting_prompts(tools.tokenizer, prompts, longest=longest)
@@ -117,7 +126,7 @@ def sample_episodes(
 
 
 def logprobs_of(
-    model: PreTrainedModel, sequences: Sequences, *, temperature: float, microbatch_size: int
+    model: PreTrainedModel, sequences: Sequences, tools: Tools, temperature: float
 ) -> Tensor:
     """[B T] log-probabilities of the responses under a policy, nats; 0 at padding."""
 
@@ -125,34 +134,33 @@ def logprobs_of(
         lengths = part.prompt_lengths, part.response_lengths
         return policy.logprobs(model, part.tokens, *lengths, temperature=temperature)
 
-    return in_microbatches(compute, sequences, microbatch_size)
+    return _in_microbatches(compute, sequences, tools.microbatch_size)
 
 
-def values_of(model: PreTrainedModel, sequences: Sequences, *, microbatch_size: int) -> Tensor:
+def values_of(sequences: Sequences, tools: Tools) -> Tensor:
     """[B T] values before each response token, score units; 0 at padding."""
 
     def compute(part: Sequences) -> Tensor:
-        return value_model.values(
-            model, part.tokens, part.prompt_lengths, part.response_lengths
-        )
+        lengths = part.prompt_lengths, part.response_lengths
+        return value_model.values(tools.value_model, part.tokens, *lengths)
 
-    return in_microbatches(compute, sequences, microbatch_size)
+    return _in_microbatches(compute, sequences, tools.microbatch_size)
 
 
-def in_microbatches(
+def _in_microbatches(
     compute: Callable[[Sequences], Tensor], sequences: Sequences, microbatch_size: int
 ) -> Tensor:
     """[B T] of a function of sequences, without gradients, rows of similar length together."""
     table = torch.zeros(sequences.response_mask().shape, device=sequences.tokens.device)
-    with torch.inference_mode():
-        for rows in microbatches(by_length(sequences), microbatch_size):
-            part = compute(sequences.select(rows))
+    cut = parts(by_length(sequences), microbatch_size)
+    with torch.no_grad():
+        for rows, part in zip(cut, in_order(compute, map(sequences.select, cut)), strict=True):
             table[rows, : part.shape[1]] = part
     return table
 
 
 def objective(
-    episodes: Episodes, scores: Tensor, ref_logprobs: Tensor, rewards: Tensor
+    episodes: Episodes, scores: Tensor, ref_logprobs: Tensor, earned: Tensor
 ) -> dict[str, float]:
     """Metrics of a rollout, before anything is learnt from it.
 
@@ -160,14 +168,14 @@ def objective(
         episodes: the responses.
         scores: [B] of the preference model, without penalties.
         ref_logprobs: [B T] under the reference policy.
-        rewards: [B T] before whitening.
+        earned: [B] sum of each response's rewards, before whitening.
     """
     mask = episodes.sequences.response_mask()
     logratio = episodes.logprobs - ref_logprobs
     found = {
         "objective/score": scores.mean(),
         "objective/score_std": scores.std(correction=0),
-        "objective/reward": row_sums(rewards, mask).mean(),
+        "objective/reward": earned.mean(),
         "objective/kl": row_sums(k1(logratio), mask).mean(),
         "objective/kl_k3": row_sums(k3(logratio), mask).mean(),
         # Minus the log-probability of what was drawn is an estimate of the entropy, for nothing.
@@ -183,6 +191,7 @@ class RolloutLog:
 
     def __init__(self, out: Path) -> None:
         self._path = out / "rollouts.jsonl"
+        self._is_cut_back = False
 
     def append(
         self,
@@ -192,7 +201,10 @@ class RolloutLog:
         ref_logprobs: Tensor,
         tokenizer: PreTrainedTokenizerBase,
     ) -> None:
-        """Write the responses of one update."""
+        """Write the responses of one update; the first time, drop what a killed run had ahead."""
+        if not self._is_cut_back:
+            self._truncate_to(update - 1)
+            self._is_cut_back = True
         mask = episodes.sequences.response_mask()
         kl = row_sums(k1(episodes.logprobs - ref_logprobs), mask).tolist()
         tokens, lengths = episodes.sequences.response_tokens().tolist(), mask.sum(1).tolist()
@@ -206,14 +218,14 @@ class RolloutLog:
                     "prompt_id": prompt.id,
                     "prompt": prompt.model_dump(mode="json", by_alias=True),
                     "text": decode_response(tokenizer, tokens[row][: lengths[row]]),
-                    "score": round(score, 5),
-                    "kl": round(kl[row], 5),
+                    "score": round(score, DECIMALS),
+                    "kl": round(kl[row], DECIMALS),
                     "length": lengths[row],
                     "finished": finished[row],
                 }
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
-    def truncate_to(self, update: int) -> None:
+    def _truncate_to(self, update: int) -> None:
         """Drop what came after ``update``, and a last line that was cut off by a crash."""
         if not self._path.is_file():
             return
@@ -223,7 +235,7 @@ class RolloutLog:
         os.replace(temporary, self._path)
 
 
-def _until(lines: Iterable[str], update: int) -> Iterable[str]:
+def _until(lines: Iterable[str], update: int) -> Iterator[str]:
     for line in lines:
         if not line.endswith("\n") or json.loads(line)["update"] > update:
             return

@@ -1,7 +1,6 @@
 """What samples, what scores, what is compared with: the models of a PPO run, and their loading."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -9,13 +8,13 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from accord.config import InputError
-from accord.data.collate import Sequences, pad_rows
+from accord.data.collate import Sequences
 from accord.models import preference_model
 from accord.models.load import context_length, eos_id, load_policy, load_scalar_model, pad_id
-from accord.runtime import artifacts
 from accord.runtime.generate import Generator, HuggingFaceGenerator
-from accord.runtime.processor import device
-from accord.runtime.train import microbatches
+from accord.runtime.model_source import locate
+from accord.runtime.parallel import in_order, parts
+from accord.runtime.processor import place
 from accord.stages.ppo.settings import Inputs
 
 
@@ -66,12 +65,16 @@ class PreferenceModelScorer:
     def score(self, sequences: Sequences, finished: Tensor) -> Tensor:
         """[B] score units; see ``Scorer``."""
         closed = close(sequences, finished, eos_id=self.eos_id, pad_id=self.pad_id)
-        scores = torch.zeros(len(closed), device=closed.tokens.device)
         lengths = closed.lengths()
-        with torch.inference_mode():
-            for rows in microbatches(by_length(closed), self.microbatch_size):
-                part = closed.select(rows)
-                scores[rows] = preference_model.scores(self.model, part.tokens, lengths[rows])
+
+        def compute(rows: list[int]) -> Tensor:
+            return preference_model.scores(self.model, closed.select(rows).tokens, lengths[rows])
+
+        cut = parts(by_length(closed), self.microbatch_size)
+        scores = torch.zeros(len(closed), device=closed.tokens.device)
+        with torch.no_grad():
+            for rows, found in zip(cut, in_order(compute, cut), strict=True):
+                scores[rows] = found
         return scores
 
 
@@ -88,8 +91,8 @@ def close(sequences: Sequences, finished: Tensor, *, eos_id: int, pad_id: int) -
 
 
 def by_length(sequences: Sequences) -> list[int]:
-    """All rows, shortest first, so that microbatches hold little padding."""
-    order: list[int] = sequences.lengths().argsort(stable=True).tolist()
+    """All rows, longest first: little padding in a microbatch, and no worker waits at the end."""
+    order: list[int] = sequences.lengths().argsort(stable=True, descending=True).tolist()
     return order
 
 
@@ -99,11 +102,10 @@ def load_tools(inputs: Inputs, *, microbatch_size: int) -> Tools:
     Raises:
         InputError: a model is missing or of another kind, or the models' tokens differ.
     """
-    where = device()
-    policy, tokenizer = load_policy(_resolve(inputs.policy))
-    ref_policy, ref_tokenizer = load_policy(_resolve(inputs.reference or inputs.policy))
-    model, pm_tokenizer = load_scalar_model(_resolve(inputs.preference_model))
-    value_model, _ = load_scalar_model(_resolve(inputs.preference_model))
+    policy, tokenizer = load_policy(locate(inputs.policy))
+    ref_policy, ref_tokenizer = load_policy(locate(inputs.reference or inputs.policy))
+    model, pm_tokenizer = load_scalar_model(locate(inputs.preference_model))
+    value_model, _ = load_scalar_model(locate(inputs.preference_model))
     for other, source in (
         (ref_tokenizer, inputs.reference),
         (pm_tokenizer, inputs.preference_model),
@@ -116,7 +118,7 @@ def load_tools(inputs: Inputs, *, microbatch_size: int) -> Tools:
     for frozen in (ref_policy, model):
         frozen.requires_grad_(False)
     for each in (policy, value_model, ref_policy, model):
-        each.to(where)
+        place(each)
     end, padding = eos_id(tokenizer), pad_id(tokenizer)
     return Tools(
         policy=policy,
@@ -134,8 +136,3 @@ def longest_conversation(tools: Tools) -> int | None:
     models = [tools.policy, tools.value_model, tools.ref_policy]
     limits = [limit for model in models if (limit := context_length(model)) is not None]
     return min(limits, default=None)
-
-
-def _resolve(source: Path | str) -> Path | str:
-    """The folder of a model; names such as ``hf:NAME`` stay as they are."""
-    return artifacts.payload(source) if isinstance(source, Path) else source

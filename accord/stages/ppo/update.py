@@ -4,12 +4,16 @@ The loss of a minibatch is the sum over its tokens divided by their number, what
 microbatches: they can change memory, not the result.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
+from transformers import PreTrainedModel
 
 from accord.data.collate import shuffled
 from accord.functional.ppo import (
@@ -21,106 +25,92 @@ from accord.functional.ppo import (
 )
 from accord.models import policy, value_model
 from accord.runtime.checkpoints import TrainState
+from accord.runtime.parallel import parts
 from accord.runtime.seeding import generator
 from accord.runtime.train import microbatches, optimiser_step, scheduled
 from accord.stages.ppo.rollout import Rollout
 from accord.stages.ppo.settings import Config
+from accord.stages.ppo.tools import Tools
 
-Losses = Iterator[Tensor]
+Trace = defaultdict[str, list[float]]  #: metrics of the optimizer steps, one entry a step
 
 
-@dataclass
-class Trace:
-    """Metrics of the optimizer steps of one update, one entry a step."""
+@dataclass(frozen=True)
+class Learner:
+    """One of the two models that learn, for the length of one update."""
 
-    values: dict[str, list[float]] = field(default_factory=dict)
-
-    def add(self, name: str, value: float) -> None:
-        """Note one number of one step."""
-        self.values.setdefault(name, []).append(value)
+    model: PreTrainedModel
+    optimizer: Optimizer
+    learning_rate: float
 
 
 def take_clipped_steps(
-    state: TrainState, rollout: Rollout, config: Config, *, update: int
+    state: TrainState, rollout: Rollout, config: Config, tools: Tools, *, update: int
 ) -> dict[str, float]:
     """Learn from one rollout: ``ppo_epochs`` passes in shuffled minibatches.
 
-    Every minibatch is one step of the policy and one of the value model. Once the minibatch
-    before a step shows more than ``max_update_kl`` between old and new policy, that step is the
-    policy's last in this update; the value model goes on.
+    Once a minibatch shows more than ``max_update_kl`` between old and new policy, its step is
+    the policy's last in this update; the value model goes on.
 
     Returns:
         Means over the steps; ``policy/ratio_max`` is of the first, where it should be 1.
     """
-    trace, rates = Trace(), _learning_rates(config, update)
-    policy_steps_go_on = True
+    actor = Learner(tools.policy, state.optimizers["policy"], _rate(config, update, "policy"))
+    critic = Learner(tools.value_model, state.optimizers["value"], _rate(config, update, "value"))
+    trace: Trace = defaultdict(list)
+    moved = 0.0
     for epoch in range(config.ppo_epochs):
-        order = shuffled(
-            len(rollout.mask), rng=generator(config.seed, "minibatches", update, epoch)
-        )
-        for rows in microbatches(order, config.minibatch_size):
-            if policy_steps_go_on:
-                moved = _policy_step(state, rollout, rows, config, rates["policy"], trace)
-                policy_steps_go_on = config.max_update_kl is None or moved <= config.max_update_kl
-            _value_step(state, rollout, rows, config, rates["value"], trace)
-    means = {name: fmean(values) for name, values in trace.values.items()}
-    return means | {
-        "policy/ratio_max": trace.values["policy/ratio_max"][0],
-        "policy/steps": len(trace.values["policy/loss"]),
-        "policy/learning_rate": rates["policy"],
-        "value/learning_rate": rates["value"],
-        "value/explained_variance": float(
-            explained_variance(rollout.values, rollout.returns, rollout.mask)
-        ),
+        random = generator(config.seed, "minibatches", update, epoch)
+        for rows in microbatches(shuffled(len(rollout), rng=random), config.minibatch_size):
+            if config.max_update_kl is None or moved <= config.max_update_kl:
+                moved = _policy_step(actor, rollout, rows, config, trace)
+            _value_step(critic, rollout, rows, config, trace)
+    explained = explained_variance(rollout.values, rollout.returns, rollout.mask)
+    return {name: fmean(steps) for name, steps in trace.items()} | {
+        "policy/ratio_max": trace["policy/ratio_max"][0],
+        "policy/steps": len(trace["policy/loss"]),
+        "policy/learning_rate": actor.learning_rate,
+        "value/learning_rate": critic.learning_rate,
+        "value/explained_variance": float(explained),
     }
 
 
-def _learning_rates(config: Config, update: int) -> dict[str, float]:
-    """Linear decay over the updates, to 0 after the last one."""
-    peaks = {"policy": config.learning_rate, "value": config.value_learning_rate}
-    return {
-        name: scheduled(peak, update - 1, steps=config.updates, schedule="linear")
-        for name, peak in peaks.items()
-    }
+def _rate(config: Config, update: int, model: str) -> float:
+    """Learning rate of an update: linear decay, to 0 after the last one."""
+    peak = config.learning_rate if model == "policy" else config.value_learning_rate
+    return scheduled(peak, update - 1, steps=config.updates, schedule="linear")
 
 
 def _policy_step(
-    state: TrainState,
-    rollout: Rollout,
-    rows: list[int],
-    config: Config,
-    learning_rate: float,
-    trace: Trace,
+    actor: Learner, rollout: Rollout, rows: list[int], config: Config, trace: Trace
 ) -> float:
     """One step of the policy; return KL(old ‖ new) as it was before the step, nats per token."""
     old, mask = rollout.episodes.logprobs[rows], rollout.mask[rows]
     found = torch.zeros_like(rollout.episodes.logprobs)
     done = optimiser_step(
-        state.optimizers["policy"],
-        _policy_losses(state, rollout, _by_length(rollout, rows), config, found),
+        actor.optimizer,
+        _policy_losses(actor.model, rollout, rollout.by_length(rows), config, found),
         count=int(mask.sum()),
-        learning_rate=learning_rate,
+        learning_rate=actor.learning_rate,
         max_grad_norm=config.max_grad_norm,
     )
-    new = found[rows]
+    new, advantages = found[rows], rollout.advantages[rows]
     moved = float(approx_kl(new, old, mask))
-    clipped = clip_fraction(
-        new, old, rollout.advantages[rows], mask, clip_range=config.clip_range
-    )
-    trace.add("policy/loss", done.loss)
-    trace.add("policy/grad_norm", done.grad_norm)
-    trace.add("policy/approx_kl", moved)
-    trace.add("policy/clip_fraction", float(clipped))
-    trace.add("policy/ratio_max", float((new - old).abs().max().exp()))
+    clipped = clip_fraction(new, old, advantages, mask, clip_range=config.clip_range)
+    trace["policy/loss"].append(done.loss)
+    trace["policy/grad_norm"].append(done.grad_norm)
+    trace["policy/approx_kl"].append(moved)
+    trace["policy/clip_fraction"].append(float(clipped))
+    trace["policy/ratio_max"].append(float((new - old).abs().max().exp()))
     return moved
 
 
 def _policy_losses(
-    state: TrainState, rollout: Rollout, rows: list[int], config: Config, found: Tensor
-) -> Losses:
+    model: PreTrainedModel, rollout: Rollout, rows: list[int], config: Config, found: Tensor
+) -> Iterator[Callable[[], Tensor]]:
     """Summed loss of each microbatch; the log-probabilities are left in ``found``."""
-    model = state.models["policy"]
-    for part in microbatches(rows, config.microbatch_size):
+
+    def loss_of(part: list[int]) -> Tensor:
         sequences = rollout.episodes.sequences.select(part)
         logprobs, entropy = policy.logprobs_and_entropy(
             model,
@@ -130,6 +120,7 @@ def _policy_losses(
             temperature=config.temperature,
         )
         width = logprobs.shape[1]
+        # Workers may compute microbatches side by side: their rows never meet.
         found[part, :width] = logprobs.detach()
         loss = clipped_policy_loss(
             logprobs,
@@ -138,43 +129,38 @@ def _policy_losses(
             rollout.mask[part, :width],
             clip_range=config.clip_range,
         )
-        yield (loss - config.entropy_coef * entropy).sum()
+        return (loss - config.entropy_coef * entropy).sum()
+
+    for part in parts(rows, config.microbatch_size):
+        yield partial(loss_of, part)
 
 
 def _value_step(
-    state: TrainState,
-    rollout: Rollout,
-    rows: list[int],
-    config: Config,
-    learning_rate: float,
-    trace: Trace,
+    critic: Learner, rollout: Rollout, rows: list[int], config: Config, trace: Trace
 ) -> None:
     """One step of the value model."""
     done = optimiser_step(
-        state.optimizers["value"],
-        _value_losses(state, rollout, _by_length(rollout, rows), config),
+        critic.optimizer,
+        _value_losses(critic.model, rollout, rollout.by_length(rows), config),
         count=int(rollout.mask[rows].sum()),
-        learning_rate=learning_rate,
+        learning_rate=critic.learning_rate,
         max_grad_norm=config.max_grad_norm,
     )
-    trace.add("value/loss", done.loss)
-    trace.add("value/grad_norm", done.grad_norm)
+    trace["value/loss"].append(done.loss)
+    trace["value/grad_norm"].append(done.grad_norm)
 
 
 def _value_losses(
-    state: TrainState, rollout: Rollout, rows: list[int], config: Config
-) -> Losses:
+    model: PreTrainedModel, rollout: Rollout, rows: list[int], config: Config
+) -> Iterator[Callable[[], Tensor]]:
     """Summed loss of each microbatch."""
-    for part in microbatches(rows, config.microbatch_size):
+
+    def loss_of(part: list[int]) -> Tensor:
         sequences = rollout.episodes.sequences.select(part)
-        values = value_model.values(
-            state.models["value"],
-            sequences.tokens,
-            sequences.prompt_lengths,
-            sequences.response_lengths,
-        )
+        lengths = sequences.prompt_lengths, sequences.response_lengths
+        values = value_model.values(model, sequences.tokens, *lengths)
         width = values.shape[1]
-        yield clipped_value_loss(
+        return clipped_value_loss(
             values,
             rollout.values[part, :width],
             rollout.returns[part, :width],
@@ -182,8 +168,5 @@ def _value_losses(
             value_clip_range=config.value_clip_range,
         ).sum()
 
-
-def _by_length(rollout: Rollout, rows: list[int]) -> list[int]:
-    """Rows of similar length together, so that microbatches hold little padding."""
-    lengths = rollout.episodes.sequences.lengths().tolist()
-    return sorted(rows, key=lambda row: lengths[row])
+    for part in parts(rows, config.microbatch_size):
+        yield partial(loss_of, part)

@@ -71,7 +71,8 @@ def _working_state() -> None:
         sa.Column("wanted", sa.Integer, nullable=False),
         sa.Column("open", sa.Integer, nullable=False),
     )
-    op.create_index("queue_order", "queue", ["open", "position", "comparison_id"])
+    op.create_index("queue_nearly_complete", "queue", ["open", "position", "comparison_id"])
+    op.create_index("queue_untouched", "queue", [sa.desc("open"), "position", "comparison_id"])
     op.create_table(
         "assignments",
         sa.Column(

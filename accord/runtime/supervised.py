@@ -1,0 +1,193 @@
+"""Next-token training on prompts with responses: pretraining and supervised fine-tuning.
+
+    loss = − Σ_rows Σ_t log π(y_t | x, y_<t) / number of response tokens in the batch
+
+A document of pretraining is a prompt of one token with the rest as its response. Hidden states
+become logits at response tokens only, so padding and prompts cost no unembedding.
+"""
+
+import functools
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from accord.data.collate import Sequences
+from accord.models import policy
+from accord.runtime import train
+from accord.runtime.checkpoints import TrainState
+from accord.runtime.metrics import MetricsLog
+from accord.runtime.parallel import in_order, parts
+from accord.runtime.processor import device
+from accord.runtime.seeding import seeded_globals
+from accord.runtime.steps import steps_left
+
+Precision = Literal["float32", "bfloat16"]
+Batch = Callable[[Sequence[int]], Sequences]  #: row numbers to a batch
+
+EVALUATIONS = 4  # of the held-out loss, evenly over the run
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train; units and sources are in the stages' configs."""
+
+    seed: int
+    learning_rate: float
+    schedule: train.Schedule
+    warmup: float
+    final_learning_rate: float
+    betas: tuple[float, float]
+    weight_decay: float
+    max_grad_norm: float
+    microbatch_size: int
+    log_every: int
+    checkpoint_every: int
+    dropout: float = 0.0
+    precision: Precision = "float32"
+
+
+def fit(
+    model: PreTrainedModel,
+    batch: Batch,
+    batches: Sequence[list[int]],
+    plan: Plan,
+    *,
+    held_out: Sequence[Sequences],
+    out: Path,
+) -> None:
+    """Train a policy, going on where an interrupted run stopped.
+
+    Args:
+        model: changed in place.
+        batch: makes a batch of some rows of the training set.
+        batches: the rows of every step, in the order of the steps.
+        plan: how.
+        held_out: what ``held_out/loss`` is measured on.
+        out: checkpoints and metrics go below.
+    """
+    optimizer = train.adam(
+        model.parameters(),
+        learning_rate=plan.learning_rate,
+        betas=plan.betas,
+        weight_decay=plan.weight_decay,
+    )
+    state = TrainState({"policy": model}, {"adam": optimizer}, scalars=dict.fromkeys(COUNTED, 0.0))
+    log = MetricsLog(out)
+    total = len(batches)
+    evaluated = {round(total * (i + 1) / EVALUATIONS) for i in range(EVALUATIONS)}
+    began, trained = time.monotonic(), 0
+    model.train(plan.dropout > 0)
+    for step in steps_left(
+        state, out, total=total, checkpoint_every=plan.checkpoint_every, description="training"
+    ):
+        pieces = [batch(rows) for rows in parts(batches[step], plan.microbatch_size)]
+        tokens = sum(int(piece.response_lengths.sum()) for piece in pieces)
+        rate = _learning_rate(plan, step, total)
+        result = train.optimiser_step(
+            optimizer,
+            _losses(model, pieces, plan, step),
+            count=tokens,
+            learning_rate=rate,
+            max_grad_norm=plan.max_grad_norm,
+        )
+        trained += tokens
+        _count(state, result, tokens)
+        metrics: dict[str, float] = {}
+        if (step + 1) % plan.log_every == 0 or step + 1 == total:
+            metrics = _means(state) | {"train/learning_rate": rate}
+        if step + 1 in evaluated:
+            metrics |= {"held_out/loss": mean_loss(model, held_out, plan.precision)}
+        if metrics:
+            log.log(step + 1, metrics)
+            log.log_time(step + 1, _speed(time.monotonic() - began, trained))
+    model.train(False)
+
+
+def response_loss(model: PreTrainedModel, rows: Sequences, precision: Precision) -> Tensor:
+    """Sum over response tokens of −log π, in nats."""
+    where = device().type
+    with torch.autocast(where, torch.bfloat16, enabled=precision == "bfloat16"):
+        logprobs = policy.logprobs(model, rows.tokens, rows.prompt_lengths, rows.response_lengths)
+    return -logprobs.sum()
+
+
+@torch.no_grad()
+def mean_loss(model: PreTrainedModel, held_out: Sequence[Sequences], precision: Precision) -> float:
+    """Mean of −log π over the response tokens of the held-out rows, in nats; dropout is off.
+
+    Not a number when nothing is held out.
+    """
+    training = model.training
+    model.train(False)
+    losses = in_order(lambda rows: float(response_loss(model, rows, precision)), held_out)
+    total = sum(losses)
+    tokens = sum(int(rows.response_lengths.sum()) for rows in held_out)
+    model.train(training)
+    return total / tokens if tokens else float("nan")
+
+
+COUNTED = ("loss", "tokens", "grad_norm", "steps")
+
+
+def _losses(
+    model: PreTrainedModel, pieces: Sequence[Sequences], plan: Plan, step: int
+) -> Iterable[train.Loss]:
+    if plan.dropout == 0:
+        return [functools.partial(response_loss, model, p, plan.precision) for p in pieces]
+    return [
+        functools.partial(_with_dropout, model, piece, plan, (step, number))
+        for number, piece in enumerate(pieces)
+    ]
+
+
+def _with_dropout(
+    model: PreTrainedModel, piece: Sequences, plan: Plan, place: tuple[int, int]
+) -> Tensor:
+    """Dropout draws from torch's global generator, which is set for the length of one pass."""
+    with seeded_globals(plan.seed, "dropout", *place):
+        return response_loss(model, piece, plan.precision)
+
+
+def _learning_rate(plan: Plan, step: int, total: int) -> float:
+    return train.scheduled(
+        plan.learning_rate,
+        step,
+        steps=total,
+        schedule=plan.schedule,
+        warmup=round(plan.warmup * total),
+        floor=plan.final_learning_rate,
+    )
+
+
+def _count(state: TrainState, result: train.StepResult, tokens: int) -> None:
+    """Add one step to the sums since the last logged line, which checkpoints keep."""
+    sums = state.scalars
+    sums["loss"] += result.loss * tokens
+    sums["tokens"] += tokens
+    sums["grad_norm"] += result.grad_norm
+    sums["steps"] += 1
+
+
+def _means(state: TrainState) -> dict[str, float]:
+    """Means over the steps since the last logged line; starts new sums."""
+    sums = state.scalars
+    means = {
+        "train/loss": sums["loss"] / sums["tokens"],
+        "train/grad_norm": sums["grad_norm"] / sums["steps"],
+        "train/tokens": sums["tokens"],
+    }
+    state.scalars = dict.fromkeys(COUNTED, 0.0)
+    return means
+
+
+def _speed(seconds: float, tokens: int) -> dict[str, float]:
+    return {
+        "time/seconds": seconds,
+        "time/tokens_per_second": tokens / seconds if seconds else 0.0,
+    }

@@ -1,0 +1,155 @@
+"""Opening, upgrading and protecting a store."""
+
+import sqlite3
+import threading
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from accord.config import InputError
+from accord.store import labelers, tables
+from accord.store.session import open_store
+from accord.store.tables import Instant
+
+
+def test_a_store_is_created_and_opened_again(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    with open_store(str(path)) as store, store.writing() as session:
+        labelers.add(session, "ann")
+    with open_store(f"sqlite:///{path}") as store, store.reading() as session:
+        assert [person.name for person in labelers.roster(session)] == ["ann"]
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(desk):
+    with desk.store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert context.get_current_revision() == "0001"
+        assert compare_metadata(context, tables.metadata) == []
+
+
+def test_a_store_of_a_newer_version_is_refused(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    open_store(str(path)).close()
+    with open_store(str(path)) as store, store.writing() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(InputError, match="newer than the `0001`"):
+        open_store(str(path))
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("://", "is no store"),
+        ("nosuch://host/name", "install the database's driver"),
+        ("mysql+nosuchdriver://host/name", "install the database's driver"),
+        ("/nowhere/at/all/ledger.sqlite", "check that the folder exists"),
+    ],
+)
+def test_a_place_that_is_no_store_is_refused(url, sentence):
+    with pytest.raises(InputError, match=sentence):
+        open_store(url)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("these are my notes, not a ledger\n" * 100)
+    with pytest.raises(InputError, match="not a database"):
+        open_store(str(path))
+    assert path.read_text().startswith("these are my notes")
+
+
+def test_a_password_is_not_shown_in_errors(tmp_path):
+    with pytest.raises(InputError) as caught:
+        open_store("postgresql+psycopg://ann:secret@127.0.0.1:1/name?connect_timeout=1")
+    assert "secret" not in str(caught.value)
+
+
+def test_many_may_create_the_same_store_at_once(tmp_path):
+    url, failures = str(tmp_path / "ledger.sqlite"), []
+
+    def create(name):
+        try:
+            with open_store(url) as store, store.writing() as session:
+                labelers.add(session, name)
+        except Exception as error:  # noqa: BLE001 - a thread's failure must reach the test
+            failures.append(error)
+
+    threads = [threading.Thread(target=create, args=(f"labeler {n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with open_store(url) as store, store.reading() as session:
+        assert len(labelers.roster(session)) == 8
+
+
+def test_an_exception_rolls_the_whole_transaction_back(desk):
+    with pytest.raises(RuntimeError), desk.store.writing() as session:
+        labelers.add(session, "ann")
+        raise RuntimeError
+    with desk.store.reading() as session:
+        assert labelers.roster(session) == []
+
+
+def test_what_is_written_while_reading_is_dropped(desk):
+    with desk.store.reading() as session:
+        labelers.add(session, "ann")
+    with desk.store.reading() as session:
+        assert labelers.roster(session) == []
+
+
+def test_a_reader_sees_one_moment_and_blocks_no_writer(desk):
+    desk.people("ann")
+    with desk.store.reading() as session:
+        before = labelers.roster(session)
+        desk.people("bob")
+        assert labelers.roster(session) == before
+    with desk.store.reading() as session:
+        assert len(labelers.roster(session)) == 2
+
+
+@pytest.mark.parametrize("table", [tables.comparisons, tables.events], ids=lambda t: t.name)
+@pytest.mark.parametrize("change", [update, delete], ids=["update", "delete"])
+def test_the_database_itself_refuses_to_change_a_fact(desk, make, table, change):
+    desk.people("ann")
+    desk.add(1)
+    desk.record(make.vote("v1", "c000", "ann"))
+    statement = change(table)
+    if change is update:
+        statement = statement.values(id="other")
+    with pytest.raises(IntegrityError, match="append-only"), desk.store.writing() as session:
+        session.execute(statement)
+
+
+def test_foreign_keys_hold(desk):
+    with pytest.raises(IntegrityError), desk.store.writing() as session:
+        session.execute(insert(tables.members), {"batch": "b", "comparison_id": "nowhere"})
+
+
+def test_sqlite_writes_a_log_ahead(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    open_store(str(path)).close()
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+def test_times_keep_their_moment_and_need_a_zone(desk, make):
+    desk.people("ann")
+    desk.add(1)
+    desk.record(make.vote("v1", "c000", "ann"), after=1.5)
+    with desk.store.reading() as session:
+        assert session.scalars(select(tables.events.c.created_at)).one() == make.at(1.5)
+        raw = session.execute(text("SELECT created_at FROM events")).scalar_one()
+        assert raw == "2026-01-01T00:00:01.500000+00:00"
+    with pytest.raises(ValueError, match="time zone"):
+        Instant().process_bind_param(make.at(0).replace(tzinfo=None), None)
+
+
+def test_nothing_of_a_time_stays_nothing():
+    assert Instant().process_bind_param(None, None) is None
+    assert Instant().process_result_value(None, None) is None
