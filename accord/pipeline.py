@@ -174,6 +174,11 @@ def state(folder: Path) -> str:
 
 
 def _short(value: object) -> str:
+    """A number as people read it; one with an interval as ``0.71 (0.65 to 0.77, n 90)``."""
+    if isinstance(value, dict) and {"value", "low", "high"} <= set(value):
+        number, low, high = (_short(value[key]) for key in ("value", "low", "high"))
+        size = f", n {value['n']}" if "n" in value else ""
+        return f"{number} ({low} to {high}{size})"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -39,13 +39,6 @@ LESSONS = {
         example="--out out/world --set seed=1",
     ),
     "many_worlds": Lesson(
-        summary="Write the text of many worlds, for a base model that knows the language.",
-        takes="nothing but a seed.",
-        makes="pretraining text about thousands of worlds that share their language.",
-        rule="what all worlds share can be learnt from it; what one world holds cannot.",
-        example="--out out/many-worlds --set documents=1000",
-    ),
-    "many_worlds": Lesson(
         summary="Write the text of many worlds, for a base model that knows no single one.",
         takes="nothing but a seed.",
         makes="pretraining text about worlds that share words, grammar and general knowledge.",

@@ -12,7 +12,8 @@ from accord.cli.errors import MACHINE, plain_errors
 from accord.cli.options import RunDirectory
 from accord.runtime import artifacts
 
-SHOWN = 12  # characters of a digest
+SHOWN = 12  # characters of a digest, where it is only to be recognised
+WIDTH = 200  # columns of the tree, so that no digest is cut; a narrower terminal wraps it
 
 
 @plain_errors()
@@ -39,7 +40,8 @@ def verify(
     findings = trace.verify(directory)
     console = Console(soft_wrap=True, highlight=False)
     if not findings.differing and not artifacts.is_artifact(directory):
-        console.print(_tree(trace.origin(directory, policy)))
+        wide = Console(width=max(WIDTH, console.width), soft_wrap=True, highlight=False)
+        wide.print(_tree(trace.origin(directory, policy)))
     for note in findings.notes:
         console.print(f"note: {note}", markup=False, style="dim")
     for differing in findings.differing:

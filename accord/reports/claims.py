@@ -49,16 +49,19 @@ class Claim:
         if self.verdict == "refuted":
             return f"{self.contrary} ({shown})."
         if self.verdict == "no interval":
-            return f"“{self.text}” cannot be judged: the artifact gives no interval."
+            why = "every comparison is a tie" if self.estimate.n == 0 else "there is no interval"
+            return f"“{self.text}” cannot be judged: {why}."
         boundary = "50%" if self.null == EVEN else "zero"
         return f"“{self.text}” is not supported: the interval includes {boundary} ({shown})."
 
 
 def decided(win_rate: WinRate, source: Source) -> Estimate:
-    """The share of wins among decided comparisons."""
+    """The share of wins among decided comparisons; unknown when every one is a tie."""
     n = None
     if win_rate.wins is not None and win_rate.losses is not None:
         n = win_rate.wins + win_rate.losses
+    if n == 0:
+        return Estimate(None, None, None, 0, source, PERCENT)
     low, high = win_rate.decided_low, win_rate.decided_high
     return Estimate(win_rate.decided, low, high, n, source, PERCENT)
 

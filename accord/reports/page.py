@@ -1,6 +1,7 @@
 """Put the report together: read the run, fill the sections, write one self-contained file."""
 
 import base64
+import functools
 import hashlib
 import os
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from markupsafe import Markup
 from accord.config import InputError
 from accord.reports.alarms import Alarm, alarms
 from accord.reports.claims import Claim, claims
-from accord.reports.estimates import PERCENT, PLAIN, count, show, significant
+from accord.reports.estimates import PERCENT, PLAIN, count, show
 from accord.reports.facts import Facts, gather, how
 from accord.reports.figures_intervals import Figure
 from accord.reports.loop import Loop, loop
@@ -128,23 +129,38 @@ def compose(facts: Facts) -> Page:
 
 def render(page: Page) -> str:
     """The page as HTML. Text of models and people is escaped: it is data, never markup."""
+    css = (resources.files("accord.reports") / "templates" / "style.css").read_text("utf-8")
+    template = _environment().get_template("report.html")
+    return template.render(page=page, css=Markup(css), policy=content_security_policy(css))
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """The templates; kept, because compiling them takes longer than filling them."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("accord.reports"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update(
         count=count,
-        significant=significant,
         percent=lambda value: show(value, PERCENT),
         plain=lambda value: show(value, PLAIN),
     )
-    css = (resources.files("accord.reports") / "templates" / "style.css").read_text("utf-8")
-    return environment.get_template("report.html").render(
-        page=page, css=Markup(css), policy=content_security_policy(css)
-    )
+    return environment
+
+
+CONTROL = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}
+
+
+def _visible(value: object) -> object:
+    """Control characters that a model wrote as their pictures, ␀ for NUL; HTML cannot hold them."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return value.translate(CONTROL)
+    return value
 
 
 def content_security_policy(css: str) -> str:

@@ -70,10 +70,9 @@ def read_evaluation(run: Run, stage: Stage) -> PreferenceEvaluation | None:
     if found is None:
         return None
     value, source = found.value, found.source
-    match = ROUND.match(stage.name)
     return PreferenceEvaluation(
         stage=stage.name,
-        label=f"Round {match['round']}" if match else "The model",
+        label=_label(run, stage),
         source=source,
         accuracy=of_rate(value.accuracy, source),
         majority=of_rate(value.majority_accuracy, source),
@@ -86,6 +85,15 @@ def read_evaluation(run: Run, stage: Stage) -> PreferenceEvaluation | None:
         ),
         by_turn=tuple((f"turn {one.turn}", of_rate(one, source)) for one in value.by_turn),
     )
+
+
+def _label(run: Run, stage: Stage) -> str:
+    """Rounds by their number; models of other names by these, unless there is only one."""
+    match = ROUND.match(stage.name)
+    if match:
+        return f"Round {match['round']}"
+    alone = len(run.of_stage(stage.stage)) == 1
+    return "The model" if alone else stage.name.replace("_", " ")
 
 
 def _bounded(ceiling: Ceiling | None, source: Source) -> Bounded | None:

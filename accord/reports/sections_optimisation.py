@@ -13,8 +13,6 @@ from accord.reports.schemas import CurvePoint
 JUDGING = (
     "preference/loss",
     "preference/accuracy",
-    "heldout/log_loss",
-    "heldout/accuracy",
     "held_out/log_loss",
     "held_out/accuracy",
 )
@@ -48,8 +46,8 @@ UNITS = {
     "policy/approx_kl": "nats per token",
     "preference/accuracy": "share of pairs",
     "preference/loss": "nats per pair",
-    "heldout/accuracy": "share of votes",
-    "heldout/log_loss": "nats per vote",
+    "held_out/accuracy": "share of votes",
+    "held_out/log_loss": "nats per vote",
     "response/length": "tokens",
     "response/finished": "share of responses",
 }

@@ -72,7 +72,9 @@ def headline(facts: Facts) -> Headline:
         "lies wholly below one half.",
         "includes": f"The policy wins {rate.text} of decided comparisons, but the interval, "
         f"{rate.interval}, includes one half.",
-        "unknown": "The evaluation gives no interval, so its win rate proves nothing.",
+        "unknown": "Every comparison is a tie."
+        if rate.n == 0
+        else "The evaluation gives no interval, so its win rate proves nothing.",
     }[verdict]
     styles = {"above": "supported", "below": "refuted"}
     return Headline(

@@ -163,23 +163,32 @@ def prepare(
     return Items(items, len(comparisons) - undecided - len(items), undecided)
 
 
-def score_all(model: PreTrainedModel, items: Sequence[Item], *, rows: int) -> list[list[float]]:
+def score_all(
+    model: PreTrainedModel, items: Sequence[Item], *, microbatch_size: int
+) -> list[list[float]]:
     """The score of every response of every comparison.
 
     Args:
         model: a scalar model.
         items: comparisons.
-        rows: conversations in one forward pass; memory only.
+        microbatch_size: as in ``score_conversations``.
     """
     flat = [conversation for item in items for conversation in item.conversations]
-    values = iter(score_conversations(model, flat, rows=rows))
+    values = iter(score_conversations(model, flat, microbatch_size=microbatch_size))
     return [[next(values) for _ in item.conversations] for item in items]
 
 
 def score_conversations(
-    model: PreTrainedModel, conversations: Sequence[Sequence[int]], *, rows: int
+    model: PreTrainedModel, conversations: Sequence[Sequence[int]], *, microbatch_size: int
 ) -> list[float]:
-    """The score of each conversation, those of similar length together."""
+    """The score of each conversation, those of similar length together.
+
+    Args:
+        model: a scalar model.
+        conversations: token ids, each closed by the end of sequence.
+        microbatch_size: comparisons per forward pass in training; four times as many
+            conversations go together here, where no gradient is kept.
+    """
     order = sorted(range(len(conversations)), key=lambda i: len(conversations[i]))
     result = [0.0] * len(conversations)
 
@@ -188,7 +197,7 @@ def score_conversations(
         found: list[float] = scores(model, tokens, lengths).tolist()
         return found
 
-    cut = parts(order, rows)
+    cut = parts(order, 4 * microbatch_size)
     with torch.no_grad():
         for part, values in zip(cut, in_order(score, cut), strict=True):
             for i, value in zip(part, values, strict=True):

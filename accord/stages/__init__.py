@@ -63,12 +63,6 @@ def _many_worlds() -> ModuleType:
     return many_worlds
 
 
-def _many_worlds() -> ModuleType:
-    from accord.stages import many_worlds
-
-    return many_worlds
-
-
 def _import_data() -> ModuleType:
     from accord.stages import import_data
 
@@ -143,7 +137,6 @@ def _evaluate() -> ModuleType:
 
 STAGES: dict[str, Callable[[], ModuleType]] = {
     "world": _world,
-    "many_worlds": _many_worlds,
     "many_worlds": _many_worlds,
     "import_data": _import_data,
     "pretrain": _pretrain,

@@ -31,6 +31,8 @@ from accord.runtime.processor import place, prepare_processor
 from accord.runtime.seeding import derive, generator
 from accord.runtime.train import Schedule
 
+SAME = 1e-6  # standard deviation, nats; equal texts differ by rounding
+
 
 class Inputs(StageInputs):
     """A model to start from and what people preferred."""
@@ -79,7 +81,9 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
     )
 
     def evaluated() -> dict[str, Any]:
-        found = preference_training.score_all(model, test.items, rows=config.microbatch_size)
+        found = preference_training.score_all(
+            model, test.items, microbatch_size=config.microbatch_size
+        )
         return evaluate([item.labeled for item in test.items], found, reading)
 
     plan = _plan(config)
@@ -151,11 +155,11 @@ def _normalise(
     else:
         conversations = _reference(config, inputs.reference, tokenizer)
     scores = preference_training.score_conversations(
-        model, conversations, rows=config.microbatch_size
+        model, conversations, microbatch_size=config.microbatch_size
     )
     values = torch.tensor(scores, dtype=torch.float64)
     mean, std = float(values.mean()), float(values.std(correction=0))
-    if std == 0:
+    if std < SAME:
         raise InputError("every reference response has the same score; give more of them")
     gain, bias = normalise(mean, std)
     scalar_head.normalise(model, gain=gain, bias=bias)

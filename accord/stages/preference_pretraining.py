@@ -74,7 +74,9 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
     )
 
     def evaluated() -> dict[str, Any]:
-        found = preference_training.score_all(model, test.items, rows=config.microbatch_size)
+        found = preference_training.score_all(
+            model, test.items, microbatch_size=config.microbatch_size
+        )
         return evaluate([item.labeled for item in test.items], found, reading)
 
     preference_training.fit(

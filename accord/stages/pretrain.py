@@ -50,13 +50,13 @@ class Config(StageConfig):
     seed: int = 0
     vocabulary_size: int = Field(512, ge=260)  #: tokens; without ``model`` only
     hidden_size: int = Field(128, ge=8)  #: width; without ``model`` only
-    layers: int = Field(6, ge=1)  #: without ``model`` only
+    layers: int = Field(6, ge=1)  #: blocks of attention and MLP; without ``model`` only
     heads: int = Field(4, ge=1)  #: attention heads; without ``model`` only
     context: int = Field(256, ge=8)  #: most tokens of a sequence; longer documents are cut
     batch_tokens: int = Field(512, ge=8)  #: tokens per optimizer step, about
     microbatch_size: int = memory_only(64, ge=1)  #: documents per forward pass; memory only
     epochs: float = Field(1.0, gt=0)  #: passes over the documents
-    learning_rate: float = Field(2.5e-3, gt=0)  #: peak
+    learning_rate: float = Field(2.5e-3, gt=0)  #: at its peak, after the warm-up
     warmup: float = Field(0.02, ge=0, lt=1)  #: share of the steps over which the rate rises
     final_learning_rate: float = Field(0.1, ge=0, le=1)  #: at the end of the cosine, of the peak
     weight_decay: float = Field(0.1, ge=0)

@@ -36,7 +36,7 @@ from accord.runtime.supervised import Plan, fit
 class Inputs(StageInputs):
     """What supervised fine-tuning reads."""
 
-    model: ModelSource
+    model: ModelSource  #: the language model to start from
     demonstrations: Path  #: Demonstration records, or a folder with demonstrations.jsonl
 
 
@@ -48,7 +48,7 @@ class Config(StageConfig):
     batch_size: int = Field(16, ge=1)  #: demonstrations per optimizer step
     microbatch_size: int = memory_only(8, ge=1)  #: demonstrations per forward pass; memory only
     context: int = Field(1024, ge=2)  #: most tokens of prompt and response
-    learning_rate: float = Field(1e-5, gt=0)  #: peak
+    learning_rate: float = Field(1e-5, gt=0)  #: at its peak, after the warm-up
     warmup: float = Field(0.05, ge=0, lt=1)  #: share of the steps over which the rate rises
     final_learning_rate: float = Field(0.1, ge=0, le=1)  #: at the end of the cosine, of the peak
     weight_decay: float = Field(0.0, ge=0)

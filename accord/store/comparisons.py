@@ -103,7 +103,7 @@ def record(session: Session, preference: Preference, *, now: datetime, guideline
         )
     _take_place(session, preference, person)
     session.execute(
-        insert(tables.events),
+        tables.INSERT_EVENT,
         {
             "kind": VOTE,
             "id": preference.id,
@@ -248,7 +248,7 @@ def _note(
 ) -> None:
     comparison_id, person = where
     session.execute(
-        insert(tables.events),
+        tables.INSERT_EVENT,
         {
             "kind": kind,
             "id": identifier,
@@ -279,7 +279,7 @@ def _take_place(session: Session, preference: Preference, person: Labeler) -> No
     held = session.execute(_ASSIGNED, place).one_or_none()
     if held is None:
         session.execute(
-            insert(tables.assignments),
+            tables.INSERT_ASSIGNMENT,
             {
                 "comparison_id": preference.comparison_id,
                 "labeler_id": person.id,

@@ -27,7 +27,6 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    insert,
     select,
     true,
     update,
@@ -248,12 +247,10 @@ def _lease(
     expires_at: datetime,
 ) -> None:
     place = {"comparison_id": comparison_id, "labeler_id": person.id, "shown_order": list(order)}
-    session.execute(
-        insert(tables.assignments), {**place, "state": LEASED, "expires_at": expires_at}
-    )
+    session.execute(tables.INSERT_ASSIGNMENT, {**place, "state": LEASED, "expires_at": expires_at})
     widen(session, comparison_id, by=-1)
     session.execute(
-        insert(tables.events),
+        tables.INSERT_EVENT,
         {**place, "kind": SHOW, "id": f"{person.id}:{person.shown}", "created_at": now},
     )
     session.execute(_COUNT_SHOWN, {"person": person.id})

@@ -30,6 +30,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     desc,
+    insert,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -137,3 +138,7 @@ assignments = Table(
     Index("assignments_by_labeler", "labeler_id", "state"),
     Index("assignments_by_expiry", "state", "expires_at"),
 )
+
+# Built once; building one takes as long as running it.
+INSERT_EVENT = insert(events)
+INSERT_ASSIGNMENT = insert(assignments)

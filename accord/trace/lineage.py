@@ -84,28 +84,26 @@ def _origin(run: Run, entry: Entry, role: str, seen: set[str]) -> Origin:
             sources.append(_origin(run, run.stages[reading.stage], reading.name, seen))
         elif reading.path is not None:
             sources.append(Origin(reading.name, str(reading.path), "", reading.digest))
-        else:
+        elif "://" not in reading.text:  # a store is told by the digest of its votes
             sources.append(Origin(reading.name, reading.text, "", ""))
     return Origin(role, entry.name, entry.stage, done["digest"], _facts(folder), tuple(sources))
 
 
 def _facts(folder: Path) -> tuple[str, ...]:
-    """Of a ``collect`` artifact: its votes and who gave them."""
+    """Of an artifact of votes: how many there are and, once collected, who gave them."""
     if not (folder / "output" / VOTES).is_file():
         return ()
-    collected = artifacts.read_json(folder / "output" / VOTES)
-    if "votes_digest" not in collected:
-        return ()
+    votes = artifacts.read_json(folder / "output" / VOTES)
+    count = f"{votes.get('votes')} votes, digest {votes.get('votes_digest')}"
     files = sorted((folder / "output").glob("comparisons-*.jsonl"))
-    votes = Counter(
+    people = Counter(
         preference.labeler
         for file in files
         if file.stat().st_size
         for labeled in iterate_records(file, LabeledComparison)
         for preference in labeled.preferences
     )
-    people = ", ".join(f"{labeler} {count}" for labeler, count in sorted(votes.items()))
-    return (
-        f"{votes.total()} votes, digest {collected['votes_digest']}",
-        f"{len(votes)} labelers: {people}",
-    )
+    if not people:
+        return (count,)
+    names = ", ".join(f"{labeler} {number}" for labeler, number in sorted(people.items()))
+    return (count, f"{len(people)} labelers: {names}")

@@ -241,8 +241,6 @@ def write_list(question: Question, nouns: list[str], rng: random.Random) -> str:
     items = joined(with_article(noun) for noun in nouns)
     if question.form == "sentence" or style == 1:
         category = question.args[1]
-        if len(nouns) == 1:
-            return f"One {category} is {items}."
         return f"{sentence(question.args[0])} {plural(category)} are {items}."
     return sentence(items) + "."
 
@@ -284,7 +282,9 @@ def _first_step(world: World, question: Question, rng: random.Random) -> str:
 
 
 def _thanks(world: World, question: Question, rng: random.Random) -> str:
-    return one_of(rng, ("You are welcome.", *PHRASES["welcome"], "You are welcome. Gladly."))
+    return one_of(
+        rng, ("You are welcome.", *PHRASES["welcome"], "You are welcome. I am glad to help.")
+    )
 
 
 Writer = Callable[[World, Question, random.Random], str]

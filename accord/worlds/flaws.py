@@ -63,8 +63,7 @@ def mix_of(world: World, question: Question) -> Weighted[str]:
 def write(world: World, request: Request, style: str, rng: random.Random) -> str:
     """Write an answer in a style; a style that does not fit the request becomes one that does."""
     question = request.question
-    if style == "form" and not question.form:
-        style = "padded"
+    style = _fitting(world, question, style)
     if style == "good":
         return good(world, question, rng)
     if style == "padded":
@@ -72,6 +71,17 @@ def write(world: World, request: Request, style: str, rng: random.Random) -> str
     if style in ("false", "false_sure"):
         return _false(world, request, sure=style == "false_sure", rng=rng)
     return _WRITERS[style](world, request, rng)
+
+
+def _fitting(world: World, question: Question, style: str) -> str:
+    """Return the style, or what comes nearest to it where it makes no sense."""
+    if question.task == "harm":
+        return "comply" if style in ("false", "false_sure", "form", "invent") else style
+    if style == "form" and not question.form:
+        return "padded"
+    if not truth.is_known(world, question):
+        return "invent" if style in ("false", "false_sure", "form") else style
+    return style
 
 
 def _padded(text: str, rng: random.Random) -> str:
@@ -281,8 +291,6 @@ def _garbled(world: World, request: Request, rng: random.Random) -> str:
 def _wrong_form(world: World, request: Request, rng: random.Random) -> str:
     """A right answer in another form than the one ordered."""
     question = request.question
-    if not truth.is_known(world, question):
-        return _invent(world, request, rng)
     if question.form == "two":
         return good(world, replace(question, form="two"), rng).replace(". It ", " and ")
     if question.form == "sentence":

@@ -58,7 +58,7 @@ def _labeler(seed: int, number: int, *, is_careless: bool) -> Labeler:
     rng = stream(seed, "labeler", number)
     return Labeler(
         name=f"labeler-{number:02}",
-        temperature=CARELESS_TEMPERATURE if is_careless else rng.uniform(0.5, 1.0),
+        temperature=CARELESS_TEMPERATURE if is_careless else rng.uniform(0.6, 1.1),
         checks_facts=0.1 if is_careless else rng.uniform(0.7, 0.95),
         length=rng.uniform(-0.1, 0.4),
         flattery=rng.uniform(-0.1, 0.6),

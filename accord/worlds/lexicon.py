@@ -53,11 +53,6 @@ MASS = frozenset(
 IRREGULAR_PLURALS = {"fish": "fish", "mouse": "mice", "sheep": "sheep", "cherry": "cherries"}
 
 
-def is_woman(name: str) -> bool:
-    """True when the sentences about this person say "she"."""
-    return name in _WOMEN
-
-
 _WOMEN = frozenset(WOMEN)
 
 

@@ -13,27 +13,9 @@ import pytest
 POLICIES = ("base", "sft", "ppo_1", "ppo_2")
 KINDS = ("fact", "list", "sum", "unknowable", "how-to", "harmful", "dialogue", "opposite")
 GOOD = {"base": 0.28, "sft": 0.46, "ppo_1": 0.63, "ppo_2": 0.71}
-STAGES = (
-    "world",
-    "pretrain",
-    "sft",
-    "sample_1",
-    "publish_1",
-    "simulate_labelers_1",
-    "collect_1",
-    "rate_1",
-    "preference_pretraining",
-    "preference_model_1",
-    "ppo_1",
-    "sample_2",
-    "publish_2",
-    "simulate_labelers_2",
-    "collect_2",
-    "rate_2",
-    "preference_model_2",
-    "ppo_2",
-    "evaluate",
-)
+ROUND_1 = "sample_1 publish_1 simulate_labelers_1 collect_1 rate_1 preference_pretraining"
+ROUND_2 = "sample_2 publish_2 simulate_labelers_2 collect_2 rate_2 preference_model_2 ppo_2"
+STAGES = f"world pretrain sft {ROUND_1} preference_model_1 ppo_1 {ROUND_2} evaluate".split()
 ANSWERS = {
     "base": "yes yes the fox is the fox and I told you so",
     "sft": "Mira lives in Oslo, I am sure.",

@@ -196,7 +196,15 @@ def test_the_output_can_be_read_without_accord(tiny_run, kind):
 @every_stage
 def test_a_stage_that_labels_needs_no_torch(kind):
     """What `pip install accord` without [train] is for."""
-    labels = ("world", "many_worlds", "import_data", "publish", "simulate_labelers", "collect", "rate")
+    labels = (
+        "world",
+        "many_worlds",
+        "import_data",
+        "publish",
+        "simulate_labelers",
+        "collect",
+        "rate",
+    )
     needs_torch = _imports_torch(Path(inspect.getsourcefile(stages.load(kind).run)), set())
     assert needs_torch == (kind not in labels)
 

@@ -71,7 +71,7 @@ def test_the_same_comparison_twice_in_one_delivery(desk, make):
 def test_another_comparison_with_the_same_id_is_refused(desk, make):
     desk.add(1)
     other = make.comparison(0, text="no")
-    with pytest.raises(InputError, match="another comparison with the id `c000`"):  # noqa: PT012
+    with pytest.raises(InputError, match="another comparison with the id `c000`"):
         with desk.store.writing() as session:
             comparisons.add(session, [other], batch="b", votes_wanted=1)
 

@@ -13,12 +13,8 @@ def upgrade() -> None:
     """Create every table, then forbid changes to facts."""
     _facts()
     _working_state()
-    dialect = op.get_bind().dialect.name
-    if dialect == "sqlite":
-        for table in FACTS:
-            _protect_in_sqlite(table)
-    elif dialect == "postgresql":
-        _protect_in_postgresql()
+    protections = {"sqlite": _protect_in_sqlite, "postgresql": _protect_in_postgresql}
+    protections.get(op.get_bind().dialect.name, _protect_by_convention)()
 
 
 def _facts() -> None:
@@ -87,12 +83,13 @@ def _working_state() -> None:
     op.create_index("assignments_by_expiry", "assignments", ["state", "expires_at"])
 
 
-def _protect_in_sqlite(table: str) -> None:
-    for action in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
-            "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
-        )
+def _protect_in_sqlite() -> None:
+    for table in FACTS:
+        for action in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
+                "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+            )
 
 
 def _protect_in_postgresql() -> None:
@@ -105,3 +102,7 @@ def _protect_in_postgresql() -> None:
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
             "FOR EACH ROW EXECUTE FUNCTION accord_append_only()"
         )
+
+
+def _protect_by_convention() -> None:
+    """Other databases: only the functions of the store keep the facts as they are."""
