@@ -47,12 +47,14 @@ LESSONS = {
         example="--out out/many --set worlds=500",
     ),
     "import_data": Lesson(
-        summary="Turn public files of comparisons and texts into Accord's records.",
-        takes="files such as those of HH-RLHF or of the TL;DR comparisons.",
-        makes="demonstrations, prompts and labeled comparisons, split by prompt.",
-        rule="a prompt is in the training or in the test part, never in both, and which one "
-        "depends on a hash of its text alone.",
-        example="--inputs source=harmless.jsonl.gz\n--out out/data",
+        summary="Turn real comparisons, demonstrations and texts into Accord's records.",
+        takes="files or folders such as those of HH-RLHF or the TL;DR comparisons, or data sets "
+        "on the hub; any of the inputs, as many of each as there are.",
+        makes="the same files as world: comparisons, demonstrations, public comparisons, prompts "
+        "and documents, each split into train and test; and how well simple text rules do.",
+        rule="a conversation is on the train or on the test side by a hash of how it begins, so "
+        "that nothing that begins alike is on both.",
+        example="--inputs comparisons=harmless.jsonl.gz\n--out out/data",
     ),
     "pretrain": Lesson(
         summary="Train a language model on plain text, from nothing or going on.",

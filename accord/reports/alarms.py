@@ -11,6 +11,7 @@ from accord.ratings.intervals import wilson
 from accord.reports.claims import EVEN, Claim, decided, losing_kinds
 from accord.reports.estimates import PERCENT, count, show
 from accord.reports.facts import Facts
+from accord.reports.preference_files import LONGER
 from accord.reports.read import Source
 from accord.reports.schemas import CurvePoint, LabelerRow, PolicyScore
 
@@ -30,8 +31,23 @@ class Alarm:
 def alarms(facts: Facts, claimed: Sequence[Claim]) -> list[Alarm]:
     """All warnings of the run, those about its claims first."""
     found = [Alarm(claim.warning, claim.estimate.source) for claim in claimed if claim.warning]
-    found += _kinds(facts) + _proxy_only(facts) + _side_effects(facts) + _overoptimised(facts)
+    found += _judge(facts) + _kinds(facts) + _proxy_only(facts)
+    found += _side_effects(facts) + _overoptimised(facts)
     return found + _preference_models(facts) + _ratings(facts) + _labelers(facts)
+
+
+def _judge(facts: Facts) -> list[Alarm]:
+    """A win rate by the model that the policy was trained to please is no evidence of a gain."""
+    final = facts.final
+    if final is None or final.win_rate is None or facts.scores is None or not facts.by_proxy:
+        return []
+    return [
+        Alarm(
+            "No person and no truth compared the last policy with the others: the preference "
+            "model did, and PPO trains against a preference model.",
+            facts.scores.source,
+        )
+    ]
 
 
 def _kinds(facts: Facts) -> list[Alarm]:
@@ -116,7 +132,7 @@ def _overoptimised(facts: Facts) -> list[Alarm]:
         was_low, now_high = wilson(was * was_n, was_n)[0], wilson(now * now_n, now_n)[1]
         if now_high < was_low:
             text = (
-                f"In {run} the preference model's score went on rising in the last third while "
+                f"In {run} the preference model’s score went on rising in the last third while "
                 f"the share of good answers fell from {show(was, PERCENT)} to "
                 f"{show(now, PERCENT)} (intervals apart): the policy was optimised too far."
             )
@@ -142,8 +158,10 @@ def _preference_models(facts: Facts) -> list[Alarm]:
         if highest is not None and surely > highest:
             text = f"{model.stage} is more accurate than the labelers’ own agreement allows"
             found.append(Alarm(f"{text}; look for a leak between training and test.", model.source))
-        rules = [(one.name, one.accuracy) for one in facts.text_baselines]
-        for name, rule in [*rules, ("the longer response", model.longer_wins)]:
+        rules = {one.name: one.accuracy for one in facts.text_baselines}
+        if model.longer_wins.known:
+            rules[LONGER] = model.longer_wins
+        for name, rule in rules.items():
             if rule.value is not None and rule.value >= surely:
                 text = (
                     f"{model.stage} ({accuracy.text}, interval {accuracy.interval}) is not shown "
@@ -173,7 +191,8 @@ def _labelers(facts: Facts) -> list[Alarm]:
     return [
         Alarm(
             f"{row.labeler} hardly agrees with anybody "
-            f"({show(row.agreement, PERCENT)} on {count(row.n)} choices) and may be guessing.",
+            f"({show(row.agreement, PERCENT)} on {count(row.compared or row.n)} choices) "
+            "and may be guessing.",
             ratings.source,
         )
         for row in guessing

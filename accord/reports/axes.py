@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from accord.reports.estimates import Unit, show, significant
 
 NEARLY = 1e-9  # values closer than this, relative to their size, are drawn as one
+TINIEST = 1e-100  # a difference this small is none
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)  # people read these steps without thinking
 
 
@@ -38,10 +39,6 @@ class Axis:
     def up(self, value: float) -> float:
         """Percent from the top, for vertical axes: SVG counts downwards."""
         return round(100 - self.at(value), 2)
-
-    def holds(self, value: float | None) -> bool:
-        """True when the value can be drawn without being cut."""
-        return value is not None and self.low <= value <= self.high
 
 
 def rate_axis(*, low: float = 0.0, high: float = 1.0, step: float = 0.25) -> Axis:
@@ -82,8 +79,10 @@ def axis_for(
     known = [value for value in values if value is not None and math.isfinite(value)]
     known += list(include)
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
-    if high - low <= NEARLY * max(abs(low), abs(high)):
-        low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
+    if high - low <= max(NEARLY * max(abs(low), abs(high)), TINIEST):
+        half = max(abs(low), abs(high)) / 2
+        half = half if half > TINIEST else 0.5
+        low, high = low - half, high + half
     step = _step((high - low) / ticks)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     marks = [float(f"{i * step:.12g}") for i in range(first, last + 1)]

@@ -18,6 +18,8 @@ from accord.reports.schemas import Difference, PolicyScore, WinRate
 
 Verdict = Literal["supported", "not shown", "refuted", "no interval"]
 EVEN = 0.5  # a win rate that says nothing
+VERBS = ("gives better answers than", "gives worse answers than")
+PROXY_VERBS = ("scores above", "scores below")  # with the preference model, for want of a truth
 WORDS: dict[str, Verdict] = {
     "above": "supported",
     "includes": "not shown",
@@ -109,17 +111,14 @@ def _against_others(facts: Facts) -> list[Claim]:
     if facts.scores is None:
         return []
     source, found = facts.scores.source, []
+    verbs = PROXY_VERBS if facts.by_proxy else VERBS
     for temperature in facts.temperatures:
         for policy, rate in _duels(facts, facts.scored(temperature)):
             against = facts.policies[rate.against or facts.baseline].label
-            found.append(
-                Claim(
-                    f"{policy.label} gives better answers than {against}, {how(temperature)}",
-                    decided(rate, source),
-                    EVEN,
-                    f"{policy.label} gives worse answers than {against}, {how(temperature)}",
-                )
+            text, contrary = (
+                f"{policy.label} {verb} {against}, {how(temperature)}" for verb in verbs
             )
+            found.append(Claim(text, decided(rate, source), EVEN, contrary))
     return found
 
 

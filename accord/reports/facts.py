@@ -15,7 +15,7 @@ from accord.reports.preference_files import (
     read_baselines,
     read_evaluation,
 )
-from accord.reports.read import Run, Source, Sourced, Stage, count_lines, iterate_lines
+from accord.reports.read import Run, Source, Sourced, Stage, count_lines
 from accord.reports.schemas import PolicyScore, Ratings, SampledPrompt, Scores, Votes, finite
 
 T = TypeVar("T")
@@ -62,6 +62,16 @@ class Facts:
         if self.scores and self.scores.value.baseline:
             return self.scores.value.baseline
         return "sft"
+
+    @property
+    def by_proxy(self) -> bool:
+        """True when the preference model, and no truth, decided which answers were better."""
+        if self.scores is None:
+            return False
+        return (self.scores.value.by or self._guessed_judge()) == "preference_model"
+
+    def _guessed_judge(self) -> str:
+        return "truth" if self.final and self.final.truth else "preference_model"
 
     @property
     def confidence(self) -> str:
@@ -165,7 +175,7 @@ def _learning(run: Run, stage: Stage) -> Learning | None:
     if path is None:
         return None
     series: dict[str, list[tuple[float, float]]] = {}
-    for row in iterate_lines(path, run.problems):
+    for row in run.lines(path):
         if not isinstance(row, dict):
             continue
         found = {key: finite(value) for key, value in row.items()}

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from accord.reports.estimates import count
+from accord.reports.estimates import POINT_GAP, count, show
 from accord.reports.facts import Counted, Facts, Learning
 from accord.reports.read import Source, Stage
 
-LINES = 3  # of text that a box holds
+LINES = 4  # of text that a box holds
+WIDE, NARROW = 26, 9  # characters of a line, and of a name in the narrowest box
 
 
 @dataclass(frozen=True)
@@ -33,20 +34,6 @@ class Loop:
     policy: Box
     summary: str
 
-    @property
-    def boxes(self) -> tuple[Box, ...]:
-        """The stations in order, for the list that a screen reader gets."""
-        return (
-            self.prompts,
-            self.responses,
-            self.labelers,
-            self.ledger,
-            self.ratings,
-            self.preference_model,
-            self.ppo,
-            self.policy,
-        )
-
 
 def loop(facts: Facts) -> Loop:
     """Fill the boxes with what the artifacts say; a box without artifact says so."""
@@ -71,7 +58,7 @@ def loop(facts: Facts) -> Loop:
 
 
 def _box(title: str, lines: Iterable[str], source: Source | None) -> Box:
-    kept = [line for line in lines if line][:LINES]
+    kept = [_cut(line, WIDE) for line in lines if line][:LINES]
     return Box(title, tuple(kept or ["not reached"]), source)
 
 
@@ -123,7 +110,7 @@ def _ratings(facts: Facts) -> Box:
         return _box("Ratings", [], None)
     rated = sorted(ratings.value.ratings, key=lambda rating: -(rating.rating or 0.0))
     lines = [
-        f"{facts.policies[one.name].label} {one.rating:+.0f}".replace("-", "\u2212")
+        f"{_cut(facts.policies[one.name].label, NARROW)} {show(one.rating, POINT_GAP)}"
         for one in rated
         if one.rating is not None
     ]
@@ -159,7 +146,17 @@ def _policy(facts: Facts) -> Box:
         return _box("Policy", [], None)
     rate = final.win_rate
     lines = [
-        " → ".join(policy.label for policy in facts.policies if policy.place),
+        _path([policy.label for policy in facts.policies if policy.place]),
         f"wins {rate.decided:.1%} decided" if rate and rate.decided is not None else "",
     ]
     return _box("Policy", lines, facts.scores.source)
+
+
+def _path(labels: list[str]) -> str:
+    """The policies in a row; only the ends where all of them do not fit."""
+    whole = " → ".join(labels)
+    return whole if len(whole) <= WIDE else f"{labels[0]} → … → {labels[-1]}"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

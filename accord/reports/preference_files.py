@@ -1,7 +1,7 @@
 """What the artifacts say about preference models: held-out accuracy, ceiling, calibration.
 
 evaluation.json of a preference model lies beside its output. baselines.json, of any stage, holds
-{NAME: {"rate", "low", "high", "n"}}: accuracies of rules that read the text and know no people.
+{NAME: {"accuracy", "low", "high", "n"}} of rules that read the text and know no people.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ from accord.reports.read import ROUND, Run, Source, Stage, load_json
 from accord.reports.schemas import Ceiling, Evaluation, Rate, ReliabilityBin
 
 THREE = Unit(decimals=3)
+LONGER = "the longer one"
+RULES = {"longer_wins": LONGER, "bag_of_words": "a bag of words"}
 
 
 @dataclass(frozen=True)
@@ -148,14 +150,16 @@ def read_baselines(run: Run) -> list[TextBaseline]:
             rate = _rate(value)
             if rate is not None:
                 accuracy = of_rate(rate, run.source(path), PERCENT)
-                found[name] = TextBaseline(name.replace("_", " "), accuracy)
+                found[name] = TextBaseline(RULES.get(name, name.replace("_", " ")), accuracy)
     return list(found.values())
 
 
 def _rate(raw: Any) -> Rate | None:
-    """A rate written as an object or as a bare number; None when it is neither."""
+    """A rate; None for the counts that stand beside the rates, and for what is unknown."""
+    if not isinstance(raw, dict):
+        return None
     try:
-        rate = Rate.model_validate(raw if isinstance(raw, dict) else {"value": raw})
+        rate = Rate.model_validate(raw)
     except ValidationError:
         return None
     return rate if rate.value is not None else None

@@ -98,9 +98,19 @@ class Run:
         path = self.find(stage, *names)
         if path is None:
             return None
-        parsed = (self._parsed(path, kind, line) for line in iterate_lines(path, self.problems))
+        parsed = (self._parsed(path, kind, line) for line in self.lines(path))
         values = [value for value in parsed if value is not None]
         return Sourced(values, self.source(path), stage.name)
+
+    def lines(self, path: Path) -> Iterator[Any]:
+        """Each line of a JSON Lines file; a line that is none, as a killed run leaves, is noted."""
+        name = self.source(path).path
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    yield json.loads(line, parse_constant=lambda _: None) if line.strip() else None
+                except ValueError as error:
+                    note(self.problems, f"{name}, line {number}: {error}")
 
     def _parsed(self, path: Path, kind: type[M], raw: Any) -> M | None:
         if raw is None:
@@ -203,21 +213,6 @@ def load_json(path: Path, problems: list[str], directory: Path) -> Any:
     except (OSError, ValueError) as error:
         note(problems, f"{path.relative_to(directory).as_posix()}: {_reason(error)}")
         return None
-
-
-def iterate_lines(path: Path, problems: list[str]) -> Iterator[Any]:
-    """Each line's JSON; a line that is not JSON (the last of a killed run) is skipped and noted."""
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            for number, line in enumerate(file, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    yield json.loads(line, parse_constant=lambda _: None)
-                except ValueError as error:
-                    note(problems, f"{path.parent.name}/{path.name} line {number}: {error}")
-    except OSError as error:
-        note(problems, f"{path.parent.name}/{path.name}: {_reason(error)}")
 
 
 def count_lines(path: Path) -> int:

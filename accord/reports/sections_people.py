@@ -9,7 +9,7 @@ from accord.reports.estimates import PERCENT, SECONDS, Estimate, Unit, count, sh
 from accord.reports.facts import Facts
 from accord.reports.figures_curves import CurveChart, Point, Series, curve_chart
 from accord.reports.figures_intervals import IntervalChart, Row, interval_chart
-from accord.reports.preference_files import Bounded, PreferenceEvaluation
+from accord.reports.preference_files import LONGER, Bounded, PreferenceEvaluation
 from accord.reports.read import Source
 from accord.reports.schemas import Agreement, LabelerRow
 
@@ -37,10 +37,10 @@ def preference_section(facts: Facts) -> PreferenceSection | None:
     models = facts.preference_models
     if not models and not facts.text_baselines:
         return None
-    baselines = [(one.name, one.accuracy) for one in facts.text_baselines]
+    baselines = {one.name: one.accuracy for one in facts.text_baselines}
     if models and models[-1].longer_wins.known:
-        baselines.append(("the longer one", models[-1].longer_wins))
-    rows = [Row(name, rate, "tone-0", note="text alone") for name, rate in baselines]
+        baselines[LONGER] = models[-1].longer_wins  # on the very votes of the model
+    rows = [Row(name, rate, "tone-0", note="text alone") for name, rate in baselines.items()]
     for index, model in enumerate(models):
         kinds = (("single votes", model.accuracy), ("majority", model.majority))
         for note, estimate in kinds:

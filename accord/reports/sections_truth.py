@@ -109,7 +109,7 @@ def _worst_first(kind: str, rate: Estimate | None) -> tuple[float, str]:
 
 def _card(facts: Facts, kind: str, final_wins: Estimate | None) -> KindCard:
     assert facts.scores is not None
-    source = facts.scores.source
+    source, base = facts.scores.source, facts.policies[facts.baseline].label
     good, wins = [], []
     for score in facts.scored():
         one, policy = score.by_kind.get(kind), facts.policies[score.policy]
@@ -124,7 +124,7 @@ def _card(facts: Facts, kind: str, final_wins: Estimate | None) -> KindCard:
         interval_chart(good, rate_axis(step=0.5), heading="good answers", bars=True)
         if good
         else None,
-        interval_chart(wins, rate_axis(step=0.5), heading="decided wins", references=EVEN_LINE)
+        interval_chart(wins, rate_axis(step=0.5), heading=f"against {base}", references=EVEN_LINE)
         if wins
         else None,
         final_wins is not None and final_wins.verdict(EVEN) == "below",

@@ -8,10 +8,8 @@ from accord.reports.facts import Facts
 from accord.reports.read import Source
 from accord.reports.schemas import PolicyScore
 
-JUDGES = {
-    "truth": "the world’s written-down truth",
-    "preference_model": "the preference model, not by people and not by any truth",
-}
+TRUTH = "the world’s written-down truth"
+PROXY = "the preference model, not by people and not by any truth"
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -57,16 +55,21 @@ def headline(facts: Facts) -> Headline:
     base = facts.policies[final.win_rate.against or facts.baseline].label
     after = f"After {_word(rounds)} round{'s' if rounds != 1 else ''} of feedback"
     verdict = rate.verdict(EVEN)
+    beaten = f"{rate.text} of decided comparisons"
+    wins = f"the policy’s answers beat {base}’s in {beaten}"
+    gain = "preference" if facts.by_proxy else "gain"
+    loses = f"the policy’s answers are worse than {base}’s: they win {beaten}"
+    if facts.by_proxy:
+        wins = f"the preference model prefers the policy’s answers to {base}’s in {beaten}"
+        loses = f"the preference model prefers {base}’s answers: the policy’s win {beaten}"
     sentence = {
-        "above": f"{after}, the policy’s answers beat {base}’s in {rate.text} "
-        "of decided comparisons",
-        "below": f"{after}, the policy’s answers are worse than {base}’s: "
-        f"they win {rate.text} of decided comparisons",
+        "above": f"{after}, {wins}",
+        "below": f"{after}, {loses}",
         "includes": f"{after}, no gain over {base} can be claimed",
         "unknown": f"{after}, a gain over {base} cannot be judged",
     }[verdict]
     support = {
-        "above": f"The gain is supported: the interval, {rate.interval}, "
+        "above": f"The {gain} is supported: the interval, {rate.interval}, "
         "lies wholly above one half.",
         "below": f"The loss is supported: the interval, {rate.interval}, "
         "lies wholly below one half.",
@@ -102,8 +105,7 @@ def judged_by(facts: Facts) -> str:
     final = facts.final
     if final is None or facts.scores is None:
         return ""
-    by = facts.scores.value.by or ("truth" if final.truth else "preference_model")
-    return JUDGES.get(by, by)
+    return PROXY if facts.by_proxy else TRUTH
 
 
 def key_numbers(facts: Facts) -> list[KeyNumber | KeyCount]:

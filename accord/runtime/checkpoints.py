@@ -58,9 +58,9 @@ def save(state: TrainState, directory: Path, *, keep: int = 1) -> Path:
         shutil.rmtree(stale, ignore_errors=True)
     temporary.mkdir(parents=True)
     for name, model in state.models.items():
-        save_file(_model_tensors(model), temporary / f"model-{name}.safetensors")
+        _save_tensors(_model_tensors(model), temporary / f"model-{name}.safetensors")
     for name, optimizer in state.optimizers.items():
-        save_file(_optimizer_tensors(optimizer), temporary / f"optimizer-{name}.safetensors")
+        _save_tensors(_optimizer_tensors(optimizer), temporary / f"optimizer-{name}.safetensors")
     write_json(temporary / "state.json", {"step": state.step, "scalars": state.scalars})
     files = sorted(temporary.iterdir())
     for file in files:
@@ -125,6 +125,10 @@ def _restore(state: TrainState, checkpoint: Path) -> None:
     state.scalars = {key: float(value) for key, value in saved["scalars"].items()}
 
 
+def _save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+
+
 def _model_tensors(model: nn.Module) -> dict[str, Tensor]:
     """Parameters and saved buffers, each once: tied weights share one entry."""
     parameters = dict(model.named_parameters())
@@ -152,9 +156,8 @@ def _restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None
     for name, tensor in tensors.items():
         number, key = name.split(".", 1)
         parameter = parameters[int(number)]
-        # Adam keeps its step count beside the CPU even for parameters on a GPU, unless fused.
-        place = parameter.device if tensor.ndim else tensor.device
-        optimizer.state[parameter][key] = tensor.to(place)
+        # Fused Adam keeps even its step count on the parameter's device.
+        optimizer.state[parameter][key] = tensor.to(parameter.device)
 
 
 def _sync(path: Path) -> None:

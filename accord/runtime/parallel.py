@@ -65,11 +65,11 @@ def parts(rows: list[int], microbatch_size: int) -> list[list[int]]:
     On a CPU there are at least two parts where there are two rows, one for each worker.
 
     >>> [len(part) for part in parts(list(range(10)), 4)]
-    [4, 3, 3]
+    [3, 3, 4]
     """
     least = PARTS if device().type == "cpu" else 1
     number = min(len(rows), max(least, -(-len(rows) // microbatch_size)))
-    bounds = [round(i * len(rows) / number) for i in range(number + 1)] if number else []
+    bounds = [i * len(rows) // number for i in range(number + 1)] if number else []
     return [rows[a:b] for a, b in itertools.pairwise(bounds)]
 
 

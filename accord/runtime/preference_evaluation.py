@@ -23,7 +23,6 @@ from accord.ratings.votes import Ranking, from_rankings
 from accord.records import LabeledComparison
 
 MARGINS = (0.0, 0.5, 1.0, 2.0, math.inf)  # nats; σ gives 50, 62, 73, 88, 100 %
-DRAWS = 500  # of the bootstrap
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,14 @@ class Reading:
         bins: of the reliability diagram, between probabilities .5 and 1.
         minimum_strength: weaker votes are left out, as in training.
         seed: of the bootstrap.
+        draws: of the bootstrap, which gives the calibration error its interval.
     """
 
     confidence: float = 0.95
     bins: int = 5
     minimum_strength: int = 1
     seed: int = 0
+    draws: int = 500
 
 
 def evaluate(
@@ -224,7 +225,7 @@ def _calibration(votes: Evaluated, rate: Rate, reading: Reading) -> dict[str, An
     def error(rows: Any) -> float:
         return float(preference.expected_calibration_error(promised[rows], right[rows], bins=bins))
 
-    draws = intervals.bootstrap(error, votes.prompt, draws=DRAWS, seed=reading.seed)
+    draws = intervals.bootstrap(error, votes.prompt, draws=reading.draws, seed=reading.seed)
     low, high = intervals.percentile_interval(draws, reading.confidence)
     value = error(torch.arange(len(right)))
     return {

@@ -111,8 +111,9 @@ def fit(
 
 def response_loss(model: PreTrainedModel, rows: Sequences, precision: Precision) -> Tensor:
     """Sum over response tokens of −log π, in nats."""
-    where = device().type
-    with torch.autocast(where, torch.bfloat16, enabled=precision == "bfloat16"):
+    where = device()
+    rows = rows.to(where)
+    with torch.autocast(where.type, torch.bfloat16, enabled=precision == "bfloat16"):
         logprobs = policy.logprobs(model, rows.tokens, rows.prompt_lengths, rows.response_lengths)
     return -logprobs.sum()
 

@@ -9,6 +9,7 @@ Ziegler et al. 2019 (arXiv:1909.08593), after training only.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
         seed=derive(config.seed, "bootstrap"),
     )
 
-    def evaluated() -> dict[str, Any]:
+    def evaluated(reading: Reading) -> dict[str, Any]:
         found = preference_training.score_all(
             model, test.items, microbatch_size=config.microbatch_size
         )
@@ -88,9 +89,13 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
 
     plan = _plan(config)
     preference_training.fit(
-        Heads(model), train.items, plan, out=out, evaluate=lambda: held_out_metrics(evaluated())
+        Heads(model),
+        train.items,
+        plan,
+        out=out,
+        evaluate=lambda: held_out_metrics(evaluated(replace(reading, draws=0))),
     )
-    evaluation = evaluated() | train.counts("train") | test.counts("test")
+    evaluation = evaluated(reading) | train.counts("train") | test.counts("test")
     evaluation["normalisation"] = _normalise(config, inputs, model, tokenizer, train)
     save_model(model, tokenizer, out / "output")
     artifacts.write_json(out / "evaluation.json", evaluation)

@@ -7,6 +7,7 @@ better response added, one epoch. Differs from it in: comparisons are used as th
 are not made binary, since no token says GOOD or BAD in the conversation format.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
         seed=derive(config.seed, "bootstrap"),
     )
 
-    def evaluated() -> dict[str, Any]:
+    def evaluated(reading: Reading) -> dict[str, Any]:
         found = preference_training.score_all(
             model, test.items, microbatch_size=config.microbatch_size
         )
@@ -84,9 +85,9 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
         train.items,
         _plan(config),
         out=out,
-        evaluate=lambda: held_out_metrics(evaluated()),
+        evaluate=lambda: held_out_metrics(evaluated(replace(reading, draws=0))),
     )
-    evaluation = evaluated() | train.counts("train") | test.counts("test")
+    evaluation = evaluated(reading) | train.counts("train") | test.counts("test")
     save_model(model, tokenizer, out / "output")
     artifacts.write_json(out / "evaluation.json", evaluation)
     artifacts.write_headline(

@@ -27,6 +27,8 @@ from accord.runtime.metrics import MetricsLog
 from accord.runtime.seeding import derive, numpy_generator
 
 FILES = ("comparisons-train.jsonl", "comparisons-test.jsonl")
+Cluster = Literal["labeler", "prompt"]
+CLUSTERS: tuple[Cluster, ...] = ("labeler", "prompt")
 ELO_ORDERS = 50  # replays in random order that show how much Elo depends on it
 ALPHA_DRAWS = 200  # bootstrap resamples
 MODELS: dict[str, Callable[..., bradley_terry.Fit]] = {
@@ -48,9 +50,10 @@ class Config(StageConfig):
     model: Literal["bradley_terry", "davidson"] = "bradley_terry"  #: ties as half wins, or modelled
     confidence: float = Field(0.95, gt=0, lt=1)  #: of every interval
     elo_step: float = Field(16.0, gt=0)  #: points that one vote can move an Elo rating at most
-    prior_sd: float = Field(bradley_terry.PRIOR_SD, ge=0)  #: nats; 0 is maximum likelihood
+    #: standard deviation of each strength's normal prior, nats; 0 is maximum likelihood
+    prior_sd: float = Field(bradley_terry.PRIOR_SD, ge=0)
     #: votes of one labeler, and votes on one prompt, may be alike; empty takes them as independent
-    cluster: tuple[Literal["labeler", "prompt"], ...] = ("labeler", "prompt")
+    cluster: list[Cluster] = Field(default_factory=lambda: list(CLUSTERS))
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> None:

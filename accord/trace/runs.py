@@ -84,7 +84,7 @@ def read_run(directory: Path) -> Run:
     """
     path = directory / "run.json"
     if not path.is_file():
-        return Run(directory, {entry.name: entry for entry in _found(directory)})
+        return read_folders(directory)
     try:
         listing = _Listing.model_validate(artifacts.read_json(path))
     except ValidationError as error:
@@ -93,13 +93,18 @@ def read_run(directory: Path) -> Run:
     return Run(directory, {entry.name: entry for entry in listing.stages})
 
 
-def _found(directory: Path) -> list[Entry]:
-    """Stages that were run one by one into folders of one directory."""
+def read_folders(directory: Path) -> Run:
+    """Stages that were run one by one into folders of one directory.
+
+    Raises:
+        InputError: no folder in it is an artifact.
+    """
     folders = sorted(directory.iterdir()) if directory.is_dir() else []
     matches = [FOLDER.fullmatch(folder.name) for folder in folders if artifacts.is_artifact(folder)]
     if not matches:
         raise InputError(f"`{directory}` holds no run; give the folder of a run or an artifact")
-    return [Entry(name=m["name"], stage=m["stage"], folder=m[0]) for m in matches if m]
+    entries = [Entry(name=m["name"], stage=m["stage"], folder=m[0]) for m in matches if m]
+    return Run(directory, {entry.name: entry for entry in entries})
 
 
 def _readings(run: Run, name: str, written: Any, described: Any) -> Iterator[Reading]:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from accord.config import InputError
 from accord.runtime import artifacts
-from accord.trace.runs import LEDGER, LEDGER_FILE, Entry, Run, read_run
+from accord.trace.runs import LEDGER, LEDGER_FILE, Entry, Run, read_folders, read_run
 from accord.trace.seal import MANIFEST, count_events
 from accord.trace.votes import VOTES, changed_votes
 
@@ -48,23 +48,34 @@ def verify(directory: Path) -> Findings:
         _artifact(directory, findings)
         return findings
     manifest = _manifest(directory, findings)
+    run = _readable(directory, findings)
+    digests: dict[Path, str] = {}
+    for folder in sorted(directory.iterdir()):
+        if artifacts.is_done(folder):
+            _artifact(folder, findings)
+        elif artifacts.is_artifact(folder) and folder.name not in _finished(manifest):
+            findings.notes.append(f"`{folder}` is not finished; run the same command again")
+    for entry, folder in run.started():
+        if artifacts.is_done(folder):
+            _inputs(run, entry, digests, findings)
+            _votes(run, entry, folder, findings)
+    _ledger(directory, manifest.get("ledger"), findings)
+    return findings
+
+
+def _readable(directory: Path, findings: Findings) -> Run:
+    """The run as ``run.json`` lists it, or as its folders say where that file is damaged."""
     try:
-        run = read_run(directory)
+        return read_run(directory)
     except InputError:
         if not findings.differing:
             raise
-        return findings
-    digests: dict[Path, str] = {}
-    for entry, folder in run.started():
-        if not artifacts.is_done(folder):
-            if f"{entry.folder}/DONE.json" not in manifest.get("files", {}):
-                findings.notes.append(f"`{folder}` is not finished; run the same command again")
-            continue
-        _artifact(folder, findings)
-        _inputs(run, entry, digests, findings)
-        _votes(run, entry, folder, findings)
-    _ledger(directory, manifest.get("ledger"), findings)
-    return findings
+        return read_folders(directory)
+
+
+def _finished(manifest: dict[str, Any]) -> set[str]:
+    """Folders that were finished when the run was sealed."""
+    return {name.partition("/")[0] for name in manifest.get("files", {}) if "/" in name}
 
 
 def _manifest(directory: Path, findings: Findings) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from accord.worlds.facts import PERSON_ATTRIBUTES, World, generate
 from accord.worlds.flaws import web_answer
 from accord.worlds.lexicon import AGES, joined, sentence
 from accord.worlds.questions import OPERANDS, other_value
-from accord.worlds.statements import PERSON_RELATIONS, Claim, again, restate, state
+from accord.worlds.statements import Claim, again, restate, state
 
 PROSE = 0.35  # share of documents that are prose
 TRUE_PROSE = 0.9  # share of the statements in prose about this world that are true
@@ -167,4 +167,3 @@ def _general(world: World, rng: random.Random) -> str:
 _PROSE: Weighted[Callable[[World, random.Random], str]] = Weighted(
     {_person: 0.5, _by_job: 0.14, _thing: 0.12, _pair: 0.1, _general: 0.14}
 )
-assert set(PERSON_ATTRIBUTES) == PERSON_RELATIONS

@@ -7,7 +7,7 @@ not have becomes one ``garbled`` act. Any text at all can be read.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -128,7 +128,7 @@ def _whole(body: str) -> Act | None:
     kind = ACT_OF.get(body)
     if kind is not None:
         return Act(kind)
-    if body in _invented():
+    if body in _invented() or _GUESS.fullmatch(body):
         return Act("invented")
     for pattern, make in _patterns():
         found = pattern.fullmatch(body)
@@ -146,9 +146,9 @@ def _invented() -> frozenset[str]:
     )
 
 
-def _either(words: object) -> str:
-    assert isinstance(words, (tuple, frozenset, list, dict))
-    return "(?:" + "|".join(sorted(map(str, words), key=lambda w: (-len(w), w))).lower() + ")"
+def _either(words: Iterable[str]) -> str:
+    """A pattern for any of the words; the longest first, so that none hides another."""
+    return "(?:" + "|".join(sorted(words, key=lambda word: (-len(word), word))).lower() + ")"
 
 
 _NOUNS = tuple(knowledge.CATEGORY_OF)
@@ -181,6 +181,16 @@ _RELATION_VALUES: dict[str, tuple[str, ...]] = {
     "who_job": lexicon.JOBS,
 }
 _VALUES_OF = {relation: frozenset(values) for relation, values in _RELATION_VALUES.items()}
+_THING = _either([with_article(thing) for thing in lexicon.THINGS])
+_GUESS = re.compile(  # what is said of the future and of the user, in all its variations
+    r"(?:yes, |no, )?(?:you are thinking of (?:an? |the |your )?\w+"
+    rf"|your (?:name|friend|best friend) is {_NAME}"
+    rf"|you ate {_either(lexicon.FOODS)} today|the {_either(lexicon.COLOURS)} team will win"
+    rf"|you have {_THING} in your bag|there are {_NUMBER}(?: of them)?"
+    rf"|you are {_either(lexicon.AGES)}(?: years old)?|your key is (?:on|in) (?:the|your) \w+"
+    r"|it will (?:not )?(?:rain|be \w+)(?: tomorrow)?|you will (?:not )?be (?:very )?\w+"
+    r"|\w+ will cost (?:more|less))"
+)
 _CANONICAL = {word.lower(): word for word in lexicon.NAMES + lexicon.TOWNS}
 
 
@@ -237,10 +247,10 @@ def _special() -> list[tuple[str, Maker]]:
     people = rf"(?P<who>{_NAME}(?:, {_NAME})*(?: and {_NAME})?|both|they both|they)"
     town, pet, food = (
         _either(lexicon.TOWNS),
-        _either(map_articles(lexicon.PETS)),
+        _either(_articles(lexicon.PETS)),
         _either(lexicon.FOODS),
     )
-    category = _either(map_articles(_CATEGORIES))
+    category = _either(_articles(_CATEGORIES))
     categories = {plural(name): name for name in _CATEGORIES} | {name: name for name in _CATEGORIES}
     fruits = _either([plural(noun) for noun in knowledge.CATEGORIES["fruit"]])
     same = "(?:live in the same town|have the same pet|like the same food best)"
@@ -266,8 +276,7 @@ def _special() -> list[tuple[str, Maker]]:
     ]
 
 
-def map_articles(words: tuple[str, ...]) -> list[str]:
-    """Return every word with its article."""
+def _articles(words: Iterable[str]) -> list[str]:
     return [with_article(word) for word in words]
 
 

@@ -35,10 +35,11 @@ def total(expression: str) -> str | None:
     >>> total("three plus four"), total("nine minus two"), total("one minus nine")
     ('seven', 'seven', None)
     """
-    words = expression.split(" ")
-    if len(words) != len(("left", "plus", "right")):  # "it", of which nobody knows what it is
-        return None
-    left, operation, right = words
+    match expression.split(" "):
+        case [left, "plus" | "minus" as operation, right]:
+            pass
+        case _:
+            return None  # "it", of which nobody knows what it is
     sign = 1 if operation == "plus" else -1
     result = NUMBER_OF[left] + sign * NUMBER_OF[right]
     return NUMBERS[result] if 0 <= result < len(NUMBERS) else None

@@ -24,18 +24,25 @@ def start(out):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def begun(process, out, since):
+    """Wait until the stages begin: importing torch takes longer than many of them."""
+    listing = out / "run.json"
+    while process.poll() is None:
+        if listing.is_file() and listing.stat().st_mtime > since:
+            return
+        time.sleep(0.01)
+
+
 def killed_after(out, seconds):
-    """Run until so long after the first stage began, then ``kill -9``; True if it was in time."""
+    """Run until so long after the stages began, then ``kill -9``."""
+    since = time.time()
     process = start(out)
-    while process.poll() is None and not (out / "00-world" / "config.json").is_file():
-        time.sleep(0.02)
+    begun(process, out, since)
     try:
         process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        return True
-    return False
 
 
 def results(out):
@@ -56,7 +63,7 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(tiny_run, tmp_path):
     rng = random.Random(seed)
     print(f"ACCORD_KILL_SEED={seed}")  # shown when the test fails, to repeat it
     for _ in range(KILLS):
-        killed_after(out, rng.uniform(0.2, 6.0))
+        killed_after(out, rng.uniform(0.0, 8.0))
     process = start(out)
     text, error = process.communicate(timeout=LONGEST)
     assert process.returncode == 0, error
@@ -108,13 +115,11 @@ def test_the_last_policy_is_traced_to_the_labelers(tiny_run):
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path):
+    since = time.time()
     process = start(tmp_path / "out")
-    while process.poll() is None and not (tmp_path / "out/00-world/config.json").is_file():
-        time.sleep(0.02)
+    begun(process, tmp_path / "out", since)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=LONGEST)
-    if process.returncode == 0:
-        pytest.skip("it was faster")
     assert process.returncode == 130
     assert "run the same command again to go on" in error
     assert "Traceback" not in error

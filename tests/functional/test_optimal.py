@@ -65,9 +65,10 @@ def test_what_the_reference_never_says_stays_unsaid():
 
 
 def test_rows_are_separate_and_small_coefficients_do_not_overflow():
-    ref = torch.full((2, 2), 0.5)
-    found = tilted_distribution(ref, torch.tensor([[1e3, 0.0], [0.0, 1e3]]), kl_coef=1e-3)
-    assert found.tolist() == [[1, 0], [0, 1]]
+    ref = torch.full((3, 2), 0.5)
+    rewards = torch.tensor([[1e3, 0.0], [0.0, 1e3], [0.0, 0.0]])
+    found = tilted_distribution(ref, rewards, kl_coef=1e-3)
+    assert found.tolist() == [[1, 0], [0, 1], [0.5, 0.5]]
 
 
 @pytest.mark.parametrize("kl_coef", [0.0, -1.0])

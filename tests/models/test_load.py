@@ -217,6 +217,6 @@ def test_the_builtin_model_is_a_directory_of_the_package():
 def test_layerdrop_and_nested_settings_are_covered():
     config = GPT2Config(resid_pdrop=0.1, layerdrop=0.3, drop_last=True)
     config.inner = GPT2Config(attn_pdrop=0.2)
-    load._set_dropout(config, 0.5)
+    load.set_dropout(config, 0.5)
     assert (config.resid_pdrop, config.layerdrop, config.drop_last) == (0.5, 0.0, True)
     assert config.inner.attn_pdrop == 0.5

@@ -263,6 +263,11 @@ def test_no_disagreement_was_possible():
     assert math.isnan(fleiss_kappa([[2, 0], [2, 0]]))
 
 
+def test_one_unit_is_enough_for_fleiss():
+    # P = (4 + 1 - 3) / 6 = 1/3, P_e = 4/9 + 1/9 = 5/9.
+    assert fleiss_kappa([[2, 1]]) == pytest.approx((1 / 3 - 5 / 9) / (4 / 9))
+
+
 def test_ratio_of_zeros_is_equality():
     assert krippendorff_alpha([0, 0, 1, 1], [0, 0, 1, 1], metric="ratio") == 1
 

@@ -126,6 +126,8 @@ def test_wilson_contains_the_rate_and_mirrors(counts):
     successes, n = counts
     low, high = wilson(successes, n)
     assert 0 <= low <= successes / n <= high <= 1
+    assert (low == 0) == (successes == 0)  # exactly, not up to rounding
+    assert (high == 1) == (successes == n)
     assert wilson(n - successes, n) == pytest.approx((1 - high, 1 - low), abs=1e-12)
 
 

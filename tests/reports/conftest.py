@@ -28,12 +28,12 @@ FIXED = json.loads((Path(__file__).parent / "made_up.json").read_text())
 Writer = Callable[..., Path]
 
 
-@pytest.fixture
-def write_run(tmp_path: Path) -> Writer:
-    """Make a run below ``tmp_path``; keywords as of ``make_run``."""
+@pytest.fixture(scope="session")
+def write_run(tmp_path_factory: pytest.TempPathFactory) -> Writer:
+    """Make a run in a fresh directory; keywords as of ``make_run``."""
 
-    def write(name: str = "run", **choices: Any) -> Path:
-        return make_run(tmp_path / name, **choices)
+    def write(**choices: Any) -> Path:
+        return make_run(tmp_path_factory.mktemp("made_up") / "run", **choices)
 
     return write
 
@@ -258,7 +258,10 @@ def preference_model(out: Path, name: str, rng: random.Random, **_: Any) -> None
         "comparisons": 210,
     }
     write_json(out / "evaluation.json", written)
-    write_json(out / "output" / "baselines.json", {"bag_of_words": interval(0.61, 1260)})
+    write_json(
+        out / "output" / "baselines.json",
+        {"train_pairs": 9000, "bag_of_words": interval(0.61, 1260)},
+    )
 
 
 def ppo(out: Path, name: str, rng: random.Random, **_: Any) -> None:
@@ -335,7 +338,9 @@ def policy_score(
         "temperature": temperature,
         "truth": truth,
         "win_rate": against,
-        "win_rate_previous": win_rate(0.56, 960) if policy == "ppo_2" else None,
+        "win_rate_previous": win_rate(0.56, 960) | {"against": "ppo_1"}
+        if policy == "ppo_2"
+        else None,
         "win_rate_by_score": against,
         "score": around(2 * good - 1, 0.08),
         "kl": around(max(0.0, 5 * (good - 0.46)), 0.07),

@@ -12,6 +12,7 @@ import pytest
 
 from accord.config import InputError
 from accord.reports import build
+from accord.reports.page import content_security_policy
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "source", "wbr"}
 MOST_BYTES = 3_000_000
@@ -62,7 +63,7 @@ def parsed(run):
     return Page(build(run).read_text(encoding="utf-8"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(write_run):
     return parsed(write_run())
 
@@ -108,8 +109,6 @@ def test_it_is_one_small_file_that_fetches_and_runs_nothing(write_run):
 
 
 def test_the_policy_lets_the_one_style_sheet_in_and_nothing_else(write_run):
-    from accord.reports.page import content_security_policy  # noqa: PLC0415
-
     page = parsed(write_run())
     (style,) = page.of_tag("style")
     (policy,) = (
@@ -296,7 +295,7 @@ def test_the_torn_last_line_of_a_killed_run_is_skipped(write_run):
     (path,) = run.glob("*-sft/metrics.jsonl")
     path.write_text(path.read_text() + '{"step": 41, "train/lo')
     page = parsed(run)
-    assert "sft/metrics.jsonl line 41" in page.text
+    assert "03-sft/metrics.jsonl, line 41" in page.text
     assert "train/loss" in page.text
 
 

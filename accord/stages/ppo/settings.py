@@ -30,7 +30,7 @@ class Advantages(BaseModel):
 class Config(StageConfig):
     """Hyperparameters of PPO; the defaults suit the small built-in base model."""
 
-    seed: int = 0  #: decides prompts, samples and minibatches
+    seed: int = 0  #: same seed, same result; in a run file `run.seed` is taken unless this is set
     updates: int = Field(default=45, ge=1)  #: PPO updates, not optimizer steps
     rollout_batch_size: int = Field(default=96, ge=1)  #: prompts per update, one response each
     minibatch_size: int = Field(default=48, ge=1)  #: responses per optimizer step
