@@ -49,7 +49,7 @@ def gae(
     rewards = rewards.detach().masked_fill(~mask, 0)
     values = values.detach().masked_fill(~mask, 0)
     advantages = torch.zeros_like(rewards)
-    advantage = next_value = torch.zeros_like(rewards[:, :1]).sum(dim=1)
+    advantage = next_value = rewards.new_zeros(len(rewards))
     for t in reversed(range(rewards.shape[1])):
         delta = rewards[:, t] + gamma * next_value - values[:, t]
         advantage = (delta + gamma * gae_lambda * advantage).masked_fill(~mask[:, t], 0)
@@ -76,4 +76,5 @@ def discounted_returns(
     tensor([[0.5000, 1.0000]])
     """
     nothing = torch.zeros_like(rewards)
-    return gae(rewards, nothing, mask, gamma=gamma, gae_lambda=1.0)[0]
+    returns, _ = gae(rewards, nothing, mask, gamma=gamma, gae_lambda=1.0)
+    return returns

@@ -5,9 +5,11 @@ The unembedding, which costs as much as several layers, runs at response positio
 Dimension key: see ``accord.models.trunk``; V is the vocabulary.
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from accord.functional.logprobs import entropy, token_logprobs
@@ -21,8 +23,8 @@ def unembed(model: PreTrainedModel, hidden: Float[Tensor, "N D"]) -> Float[Tenso
     Cohere multiplies and Granite divides them. ``load.load_policy`` checks the result
     against the model's own.
     """
-    unembedding: nn.Module = model.get_output_embeddings()  # type: ignore[no-untyped-call]
-    logits: Tensor = unembedding(hidden)
+    untyped: Any = model
+    logits: Tensor = untyped.get_output_embeddings()(hidden)
     scale = getattr(model.config, "logit_scale", None)
     if scale is not None:
         logits = logits * scale

@@ -80,10 +80,7 @@ def ratings_table(fit: Fit, confidence: float = 0.95) -> tuple[Rating, ...]:
         better = _shown_better(fit, members, confidence)
         for place, i in enumerate(members):
             rating = float(fit.strengths[i]) * POINTS_PER_NAT
-            contrast = np.zeros(len(fit.names))
-            contrast[members] = -1 / len(members)
-            contrast[i] += 1
-            se = _standard_error(fit, contrast)
+            se = _standard_error(fit, np.eye(len(fit.names))[i])  # the strengths are centered
             rows.append(
                 Rating(
                     name=fit.names[i],

@@ -46,9 +46,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
         for text in base_documents(seeds, config.documents, seed=config.seed):
             file.write(text.to_json() + "\n")
     os.replace(temporary, path)
-    pairs = write_records(
-        out / "output" / "public-comparisons.jsonl", _pairs(seeds, config)
-    )
+    pairs = write_records(out / "output" / "public-comparisons.jsonl", _pairs(seeds, config))
     counts = {
         "worlds": config.worlds,
         "documents": config.documents,

@@ -43,6 +43,7 @@ class Config(StageConfig):
     """How responses are drawn; docs/stages/sample.md has the sources."""
 
     seed: int = 0
+    round: int = Field(1, ge=1)  #: another round draws other prompts and responses from one seed
     prompts: int = Field(0, ge=0)  #: how many, drawn at random; 0 takes all
     responses_per_policy: int = Field(2, ge=1)  #: to every prompt
     temperature: float = Field(1.0, ge=0)  #: 0 takes the likeliest token
@@ -104,7 +105,7 @@ def _chosen(prompts: Sequence[Prompt], config: Config) -> list[Prompt]:
         raise InputError("two prompts have one id; give every prompt its own")
     if not config.prompts or config.prompts >= len(prompts):
         return list(prompts)
-    rng = python_random(config.seed, "prompts")
+    rng = python_random(config.seed, "prompts", config.round)
     return [prompts[i] for i in sorted(rng.sample(range(len(prompts)), config.prompts))]
 
 
@@ -159,7 +160,7 @@ class _Sampler:
         samples = self._generator.sample(
             [tokens for _, tokens in prompts for _ in repeats],
             self._sampling,
-            random=generator(self._config.seed, "sample", self._name, start),
+            random=generator(self._config.seed, "sample", self._config.round, self._name, start),
         )
         return [
             self._response(prompt, number, decode_response(self._tokenizer, ids), finished)
@@ -170,7 +171,8 @@ class _Sampler:
 
     def _response(self, prompt: Prompt, number: int, text: str, finished: bool) -> Response:
         seed = self._config.seed
-        known = (prompt.id, self._name, self._identity, self._sampling, seed, number)
+        drawn = (seed, self._config.round, number)
+        known = (prompt.id, self._name, self._identity, self._sampling, drawn)
         return Response(
             id=f"r-{_hash(*known)}",
             prompt_id=prompt.id,

@@ -116,6 +116,15 @@ def test_batch_mates_do_not_matter():
         assert torch.equal(together[one], alone)
 
 
+def test_a_gap_in_the_mask_ends_an_episode():
+    # 4 - 1 = 3 alone; nothing in the gap; 2 - 1 = 1 as if nothing came after
+    rewards, values = torch.tensor([[2.0, 9.0, 4.0]]), torch.tensor([[1.0, 9.0, 1.0]])
+    mask = torch.tensor([[True, False, True]])
+    advantages, returns = gae(rewards, values, mask, gamma=1.0, gae_lambda=1.0)
+    assert advantages.tolist() == [[1, 0, 3]]
+    assert returns.tolist() == [[2, 0, 4]]
+
+
 def test_no_gradient_flows_from_the_values():
     values = torch.zeros(1, 3, requires_grad=True)
     rewards = torch.zeros(1, 3, requires_grad=True)

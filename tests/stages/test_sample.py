@@ -125,6 +125,7 @@ def test_killed_and_resumed_equals_straight(inputs, tmp_path, monkeypatch, calls
 
 CHANGES = {
     "seed": 1,
+    "round": 2,
     "prompts": 9,
     "responses_per_policy": 3,
     "temperature": 0.5,
