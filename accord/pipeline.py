@@ -133,7 +133,7 @@ def run(planned: Plan, console: Console) -> Path:
     """
     with locked(planned.out):
         _refuse_other_runs(planned)
-        artifacts.write_json(planned.out / "run.json", _resolved_run(planned))
+        _write_down(planned)
         for number, step in enumerate(planned.steps, start=1):
             console.print(
                 f"[bold]{number:2d}/{len(planned.steps)}[/] {step.name}", end=" ", highlight=False
@@ -141,6 +141,7 @@ def run(planned: Plan, console: Console) -> Path:
             _run_step(step, console)
         from accord import reports  # noqa: PLC0415 - it brings plots, which `--help` need not wait for
 
+        trace.unseal(planned.out)
         report = reports.build(planned.out)
         trace.seal(planned.out)
     return report
@@ -182,6 +183,17 @@ def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def _write_down(planned: Plan) -> None:
+    """Write ``run.json``, unless it says the same already, typed differently at most."""
+    path, now = planned.out / "run.json", _resolved_run(planned)
+    if path.is_file():
+        before = artifacts.read_json(path)
+        if isinstance(before, dict) and before | {"command": ""} == now | {"command": ""}:
+            return
+    trace.unseal(planned.out)
+    artifacts.write_json(path, now)
+
+
 def _resolved_run(planned: Plan) -> dict[str, Any]:
     return {
         "schema": 1,
@@ -202,7 +214,12 @@ def _resolved_run(planned: Plan) -> dict[str, Any]:
 
 
 def _refuse_other_runs(planned: Plan) -> None:
-    """Folders of stages that this run does not have belong to a run that must not be mixed in."""
+    """What is there belongs to this run, before anything is written.
+
+    Folders of stages that this run does not have belong to a run that must not be mixed in.
+    """
+    for step in planned.steps:
+        artifacts.refuse_other_config(step.folder, step.config)
     ours = {step.folder.name for step in planned.steps}
     for folder in sorted(planned.out.iterdir()):
         if artifacts.is_artifact(folder) and folder.name not in ours:

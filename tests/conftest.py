@@ -62,10 +62,8 @@ def toy_stages(monkeypatch):
         "source": SimpleNamespace(Config=SourceConfig, Inputs=SourceInputs, run=source),
         "join": SimpleNamespace(Config=JoinConfig, Inputs=JoinInputs, run=join),
     }
-    for kind in list(stages.STAGES):
-        monkeypatch.delitem(stages.STAGES, kind)
-    for kind, module in modules.items():
-        monkeypatch.setitem(stages.STAGES, kind, lambda module=module: module)
+    loaders = {kind: lambda module=module: module for kind, module in modules.items()}
+    monkeypatch.setattr(stages, "STAGES", loaders)
     return modules
 
 

@@ -25,6 +25,7 @@ def report(directory: RunDirectory) -> None:
     from accord import reports  # noqa: PLC0415 - it brings plots, which `--help` need not wait for
 
     with locked(directory):
+        trace.unseal(directory)
         path = reports.build(directory)
         trace.seal(directory)
     typer.echo(path)

@@ -1,5 +1,6 @@
 """``accord verify``: is everything as it was, and who is behind a policy?"""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from rich.tree import Tree
 from accord import trace
 from accord.cli.errors import MACHINE, plain_errors
 from accord.cli.options import RunDirectory
+from accord.config import InputError
 from accord.runtime import artifacts
 
 SHOWN = 12  # characters of a digest, where it is only to be recognised
@@ -40,8 +42,7 @@ def verify(
     findings = trace.verify(directory)
     console = Console(soft_wrap=True, highlight=False)
     if not findings.differing and not artifacts.is_artifact(directory):
-        wide = Console(width=max(WIDTH, console.width), soft_wrap=True, highlight=False)
-        wide.print(_tree(trace.origin(directory, policy)))
+        _show_origin(console, directory, policy)
     for note in findings.notes:
         console.print(f"note: {note}", markup=False, style="dim")
     for differing in findings.differing:
@@ -49,6 +50,18 @@ def verify(
     if findings.differing:
         raise typer.Exit(MACHINE)
     console.print(f"all as it was: {findings.files} files", style="green")
+
+
+def _show_origin(console: Console, directory: Path, policy: str | None) -> None:
+    try:
+        found = trace.origin(directory, policy)
+    except InputError as error:
+        if policy is not None:
+            raise
+        console.print(f"note: {error}", markup=False, style="dim")
+        return
+    wide = Console(width=max(WIDTH, console.width), soft_wrap=True, highlight=False)
+    wide.print(_tree(found))
 
 
 def _tree(origin: trace.Origin) -> Tree:

@@ -132,8 +132,8 @@ def token_rewards(
     """
     tax = kl_coef * k1(logprobs - ref_logprobs)
     tokens_left = mask.flip(1).cumsum(dim=1).flip(1)
-    is_last = mask & (tokens_left == 1)
-    return (torch.where(is_last, scores[:, None], 0.0) - tax).masked_fill(~mask, 0).detach()
+    score = torch.where(tokens_left == 1, scores[:, None], 0.0)
+    return (score - tax).masked_fill(~mask, 0).detach()
 
 
 def missing_eos(

@@ -232,11 +232,25 @@ def _create(out: Path) -> None:
         ) from error
 
 
+def refuse_other_config(out: Path, config: StageConfig) -> None:
+    """Stop if the folder was started with another config; a folder that is new passes.
+
+    Raises:
+        Mismatch: names the settings that differ.
+    """
+    if (out / "config.json").exists():
+        _refuse(out / "config.json", config.model_dump(mode="json"), identity(config))
+
+
 def _claim(path: Path, whole: Any, compared: Any) -> None:
     """Write what this run is, or refuse if the directory already belongs to another run."""
-    if not path.exists():
+    if path.exists():
+        _refuse(path, whole, compared)
+    else:
         write_json(path, whole)
-        return
+
+
+def _refuse(path: Path, whole: Any, compared: Any) -> None:
     before = read_json(path)
     if path.name == "inputs.json":
         before = _digests(before)

@@ -219,7 +219,7 @@ def _baselines(config: Config, found: Found) -> dict[str, Any]:
 
 
 def _rate(estimate: Estimate) -> dict[str, float]:
-    found = {"accuracy": estimate.mean, "low": estimate.low, "high": estimate.high}
+    found = {"value": estimate.mean, "low": estimate.low, "high": estimate.high}
     return {key: round(value, 6) for key, value in found.items()} | {"n": estimate.n}
 
 
@@ -240,9 +240,8 @@ def _log(out: Path, found: Found, duplicates: int, baselines: dict[str, Any]) ->
     headline: dict[str, Any] = {key: value for key, value in counts.items() if value}
     for name in ("longer_wins", "bag_of_words"):
         if baselines[name]:
-            values[f"baseline/{name}"] = baselines[name]["accuracy"]
-            headline |= {name: baselines[name]["accuracy"]}
-            headline |= {f"{name}_{end}": baselines[name][end] for end in ("low", "high", "n")}
+            values[f"baseline/{name}"] = baselines[name]["value"]
+            headline[name] = baselines[name]
     log = MetricsLog(out)
     log.truncate_to(-1)
     log.log(0, values)

@@ -8,7 +8,7 @@ are in the store, so a run that was killed at any moment goes on to the same led
 """
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import Field
 
 from accord.config import InputError, StageConfig, StageInputs
+from accord.ratings.intervals import clustered_rate
 from accord.records import Comparison, LabeledComparison, Preference
 from accord.runtime import artifacts
 from accord.runtime.input_files import input_file
@@ -143,23 +144,24 @@ def _write(out: Path, batch: str, labeled: Sequence[LabeledComparison], world: W
         "votes_digest": export.digest_of(preferences),
     }
     artifacts.write_json(out / "output" / "votes.json", votes)
-    truth = list(_against_the_truth(labeled, world))
+    truth = _against_the_truth(labeled, world)
     values = {
         "labels/comparisons": len(labeled),
         "labels/votes": len(preferences),
         "labels/labelers": len(votes["labelers"]),
         "labels/tie_rate": statistics.fmean(_is_tie(p) for p in preferences),
         "labels/first_place_rate": statistics.fmean(_first_won(p) for p in preferences),
-        "labels/truth_agreement": statistics.fmean(truth) if truth else 0.0,
         "labels/seconds": statistics.median(p.seconds or 0.0 for p in preferences),
     }
+    if truth is not None:
+        values["labels/truth_agreement"] = truth["value"]
     log = MetricsLog(out)
     log.truncate_to(-1)
     log.log(0, values)
     headline = {
         "votes": len(preferences),
         "labelers": len(votes["labelers"]),
-        "truth_agreement": round(values["labels/truth_agreement"], 3),
+        "truth_agreement": truth,
         "votes_digest": votes["votes_digest"][:8],
     }
     artifacts.write_headline(out, headline)
@@ -176,8 +178,11 @@ def _first_won(preference: Preference) -> bool:
     return preference.ranks[preference.shown_order[0]] == min(preference.ranks)
 
 
-def _against_the_truth(labeled: Sequence[LabeledComparison], world: World) -> Iterator[bool]:
-    """For every decided pair of a vote whose utilities differ: was the better one preferred?"""
+def _against_the_truth(
+    labeled: Sequence[LabeledComparison], world: World
+) -> dict[str, float] | None:
+    """How often the better response was preferred, over decided pairs whose utilities differ."""
+    right, clusters = [], []
     for one in labeled:
         prompt = one.comparison.prompt
         utilities = [judge(world, prompt, r.text).utility for r in one.comparison.responses]
@@ -185,4 +190,10 @@ def _against_the_truth(labeled: Sequence[LabeledComparison], world: World) -> It
             for i, j in combinations(range(len(utilities)), 2):
                 rise, gap = utilities[i] - utilities[j], preference.ranks[j] - preference.ranks[i]
                 if rise and gap:
-                    yield (rise > 0) == (gap > 0)
+                    right.append((rise > 0) == (gap > 0))
+                    clusters.append(prompt.id)
+    if not right:
+        return None
+    rate = clustered_rate(right, clusters)
+    found = {"value": rate.mean, "low": rate.low, "high": rate.high}
+    return {key: round(value, 6) for key, value in found.items()} | {"n": rate.n}

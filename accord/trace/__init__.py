@@ -5,7 +5,7 @@ its ledger (``manifest.json``); both carry their own digest, so that no byte can
 """
 
 from accord.trace.lineage import Origin, newest_policy, origin
-from accord.trace.seal import seal
+from accord.trace.seal import seal, unseal
 from accord.trace.verify import Findings, verify
 from accord.trace.votes import refuse_changed_votes
 
@@ -16,5 +16,6 @@ __all__ = [
     "origin",
     "refuse_changed_votes",
     "seal",
+    "unseal",
     "verify",
 ]

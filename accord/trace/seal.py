@@ -34,6 +34,11 @@ def seal(directory: Path) -> Path:
     return directory / MANIFEST
 
 
+def unseal(directory: Path) -> None:
+    """Take the seal away before anything under it is written anew."""
+    (directory / MANIFEST).unlink(missing_ok=True)
+
+
 def count_events(ledger: Path) -> int:
     """How many things have happened in a ledger; its log is folded into the file first."""
     with closing(sqlite3.connect(ledger)) as connection:

@@ -117,6 +117,31 @@ def test_mistakes_end_with_one_sentence_and_status_2(run_file, tmp_path):
         assert error.count("\n") == 1
 
 
+def test_verify_of_a_run_from_its_end_to_a_flipped_byte(run_file, tmp_path):
+    out = tmp_path / "out"
+    accord_command("run", run_file, "--out", out)
+    status, text, _ = accord_command("verify", out)
+    assert status == 0
+    assert "no finished policy" in text
+    assert "all as it was" in text
+    assert accord_command("verify", out / "00-source")[0] == 0
+    status, text, _ = accord_command("verify", out, "--policy", "join")
+    assert "parts.a: source" in text
+    assert accord_command("verify", out, "--policy", "jon")[0] == 2
+    (out / "00-source/output/text.txt").write_text("other")
+    status, text, _ = accord_command("verify", out)
+    assert status == 1
+    assert f"differs: `{out / '00-source/output/text.txt'}` was changed" in text
+
+
+def test_a_report_can_be_built_again(run_file, tmp_path):
+    out = tmp_path / "out"
+    accord_command("run", run_file, "--out", out)
+    (out / "report.html").unlink()
+    assert accord_command("report", out) == (0, f"{out / 'report.html'}\n", "")
+    assert accord_command("verify", out)[0] == 0
+
+
 def test_another_run_in_the_folder_ends_with_status_2(run_file, tmp_path):
     accord_command("run", run_file, "--out", tmp_path / "out")
     status, _, error = accord_command(

@@ -4,6 +4,7 @@ import ast
 import functools
 import inspect
 import itertools
+import os
 import re
 import shlex
 import subprocess
@@ -67,6 +68,7 @@ def test_the_tables_of_the_pages_are_those_of_the_code():
     done = subprocess.run(
         [sys.executable, "scripts/stage_pages.py", "--check"],
         cwd=ROOT, capture_output=True, text=True, check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout}{done.stderr}; run scripts/stage_pages.py"
 

@@ -121,6 +121,32 @@ def test_another_config_in_the_same_folder_is_refused(tmp_path, setting, message
         run(TABLE, tmp_path, setting)
 
 
+def test_a_refused_run_leaves_everything_as_it_was(tmp_path):
+    run(TABLE, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(Mismatch):
+        run(TABLE, tmp_path, "source_2.lines=5")
+    with pytest.raises(Mismatch):
+        run({"source": {}}, tmp_path, "run.seed=7")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_the_same_run_typed_differently_is_the_same_run(tmp_path):
+    run(TABLE, tmp_path)
+    before = (tmp_path / "run.json").read_text()
+    again = pipeline.plan(TABLE, tmp_path, title="x", command="accord run other.toml")
+    pipeline.run(again, Console(quiet=True))
+    assert (tmp_path / "run.json").read_text() == before
+
+
+def test_a_damaged_list_of_stages_is_written_again(tmp_path):
+    run(TABLE, tmp_path)
+    before = (tmp_path / "run.json").read_text()
+    (tmp_path / "run.json").write_text("[]")
+    run(TABLE, tmp_path)
+    assert (tmp_path / "run.json").read_text() == before
+
+
 def test_memory_settings_may_change(tmp_path):
     run(TABLE, tmp_path)
     run(TABLE, tmp_path, "source.chunk=1")
@@ -129,7 +155,7 @@ def test_memory_settings_may_change(tmp_path):
 def test_the_folder_of_another_run_is_refused(tmp_path):
     run(TABLE, tmp_path)
     with pytest.raises(Mismatch, match="02-both` is a stage of another run"):
-        run({"source": TABLE["source"], "run": TABLE["run"], "source_2": {}}, tmp_path)
+        run({name: TABLE[name] for name in ("run", "source", "source_2")}, tmp_path)
 
 
 def test_a_changed_artifact_stops_the_stages_that_read_it(tmp_path):

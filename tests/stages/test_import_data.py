@@ -159,11 +159,11 @@ def test_all_demonstrations_or_the_best(folder):
 def test_baselines_say_what_a_preference_model_has_to_beat(folder):
     out = imported(folder)
     baselines = json.loads((out / "baselines.json").read_text())
-    assert baselines["bag_of_words"]["accuracy"] == 1.0
-    assert baselines["longer_wins"]["accuracy"] == 0.0
+    assert baselines["bag_of_words"]["value"] == 1.0
+    assert baselines["longer_wins"]["value"] == 0.0
     assert baselines["bag_of_words"]["low"] < 1.0
     assert baselines["test_pairs"] == baselines["longer_wins"]["n"]
-    assert json.loads((out / "headline.json").read_text())["bag_of_words"] == 1.0
+    assert json.loads((out / "headline.json").read_text())["bag_of_words"]["n"] > 20
 
 
 def test_the_intervals_follow_the_confidence(folder):

@@ -177,3 +177,13 @@ def test_when_nobody_may_answer_it_says_so(tmp_path, world, comparisons):
             labelers.pause(session, f"labeler-{number:02}")
     with pytest.raises(InputError, match="120 votes are still wanted"):
         run_stage(simulate_labelers.run, simulate_labelers.Config(), inputs, tmp_path / "labels")
+
+
+def test_where_no_response_is_better_than_another_nothing_is_said_of_it(tmp_path, world):
+    prompt = public_comparisons(world, 1, 0)[0].comparison.prompt
+    responses = tuple(
+        Response(id=f"r{k}", prompt_id=prompt.id, text=text, policy="sft")
+        for k, text in enumerate(("Mmm hmm.", "Hmm mmm."))
+    )
+    out = labeled(tmp_path, world, [Comparison(id="c", prompt=prompt, responses=responses)])
+    assert "labels/truth_agreement" not in read_metrics(out)[0]

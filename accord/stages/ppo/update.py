@@ -32,6 +32,8 @@ from accord.stages.ppo.rollout import Rollout
 from accord.stages.ppo.settings import Config
 from accord.stages.ppo.tools import Tools
 
+WARMUP = 0.1  # share of the updates over which the policy's learning rate rises
+
 Trace = defaultdict[str, list[float]]  #: metrics of the optimizer steps, one entry a step
 
 
@@ -57,7 +59,9 @@ def take_clipped_steps(
     """
     actor = Learner(tools.policy, state.optimizers["policy"], _rate(config, update, "policy"))
     critic = Learner(tools.value_model, state.optimizers["value"], _rate(config, update, "value"))
-    trace: Trace = defaultdict(list)
+    trace: WARMUP = 0.1  # share of the updates over which the policy's learning rate rises
+
+Trace = defaultdict(list)
     moved = 0.0
     for epoch in range(config.ppo_epochs):
         random = generator(config.seed, "minibatches", update, epoch)
@@ -76,9 +80,18 @@ def take_clipped_steps(
 
 
 def _rate(config: Config, update: int, model: str) -> float:
-    """Learning rate of an update: linear decay, to 0 after the last one."""
-    peak = config.learning_rate if model == "policy" else config.value_learning_rate
-    return scheduled(peak, update - 1, steps=config.updates, schedule="linear")
+    """Learning rate of an update: linear decay, to 0 after the last one.
+
+    The policy's rises first, for the value model has everything to learn at the beginning.
+    """
+    policy_learns = model == "policy"
+    return scheduled(
+        config.learning_rate if policy_learns else config.value_learning_rate,
+        update - 1,
+        steps=config.updates,
+        schedule="linear",
+        warmup=round(WARMUP * config.updates) if policy_learns else 0,
+    )
 
 
 def _policy_step(
