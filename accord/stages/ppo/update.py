@@ -59,9 +59,7 @@ def take_clipped_steps(
     """
     actor = Learner(tools.policy, state.optimizers["policy"], _rate(config, update, "policy"))
     critic = Learner(tools.value_model, state.optimizers["value"], _rate(config, update, "value"))
-    trace: WARMUP = 0.1  # share of the updates over which the policy's learning rate rises
-
-Trace = defaultdict(list)
+    trace: Trace = defaultdict(list)
     moved = 0.0
     for epoch in range(config.ppo_epochs):
         random = generator(config.seed, "minibatches", update, epoch)
