@@ -194,5 +194,6 @@ def _shown_better(fit: Fit, members: list[int], confidence: float) -> FloatArray
     multiple = critical_value(together, fit.degrees_of_freedom)
     for i, j in pairs:
         gap, se = _gap(fit, members[i], members[j])
-        better[i, j], better[j, i] = gap > multiple * se, -gap > multiple * se
+        if abs(gap) > multiple * se:
+            better[(i, j) if gap > 0 else (j, i)] = 1
     return better

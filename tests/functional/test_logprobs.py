@@ -89,6 +89,25 @@ def test_of_equal_logits_the_lower_token_is_kept():
     assert filter_logits(torch.zeros(4), top_p=0.5).isfinite().tolist() == [1, 1, 0, 0]
 
 
+def test_of_many_equal_logits_the_first_are_kept():
+    kept = filter_logits(torch.zeros(1000), top_k=3).isfinite().nonzero().flatten()
+    assert kept.tolist() == [0, 1, 2]
+
+
+def test_every_row_is_truncated_for_itself():
+    logits = torch.tensor([[0.1, 0.7, 0.2], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8], [0.5, 0.4, 0.1]])
+    kept = filter_logits(logits.log(), top_k=2, top_p=0.75).isfinite()
+    # of the best two, 7/9, 6/9, 8/9 and 5/9 are the share of the best one
+    assert kept.tolist() == [[0, 1, 0], [1, 1, 0], [0, 0, 1], [1, 1, 0]]
+
+
+def test_hidden_states_by_hand():
+    # logits 0 and ln 3 out of a hidden state of 1: probabilities 1/4 and 3/4
+    matrix = torch.tensor([[0.0], [math.log(3)]])
+    found = token_logprobs_from_hidden(torch.ones(2, 1), matrix, torch.tensor([0, 1]))
+    torch.testing.assert_close(found, torch.tensor([-1.3862944, -0.2876821]))
+
+
 # By law
 
 

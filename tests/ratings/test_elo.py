@@ -159,3 +159,7 @@ def test_unbounded_differences_are_refused(probability):
 
 def test_no_games():
     assert replay([]) == {}
+
+
+def test_the_usual_step_is_sixteen_points_from_zero():
+    assert replay([("a", "b", 1)]) == {"a": 8, "b": -8}

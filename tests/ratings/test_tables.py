@@ -48,7 +48,10 @@ def test_ratings_of_two_policies():
     assert best.rating == pytest.approx(48.9626 / 2, abs=1e-4)
     assert other.rating == pytest.approx(-48.9626 / 2, abs=1e-4)
     assert best.se == pytest.approx(35.089 / 2, abs=1e-3)
-    assert best.high - best.rating == pytest.approx(1.644854 * 35.089 / 2, abs=1e-2)
+    half = 1.644854 * 35.089 / 2
+    assert (best.low, best.high) == pytest.approx(
+        (best.rating - half, best.rating + half), abs=1e-2
+    )
     assert (best.rank_low, best.rank_high, best.votes, best.group) == (1, 2, 100, 0)
 
 
@@ -60,6 +63,11 @@ def test_ranks_that_the_votes_show():
     assert [gap.low > 0 for gap in differences(fitted)] == [True, True, True]
     ranks = {row.name: (row.rank_low, row.rank_high) for row in ratings_table(fitted)}
     assert ranks == {"a": (1, 2), "b": (1, 3), "c": (2, 3)}
+    # The same with the names the other way round: c best, a worst.
+    wins = {("c", "b"): 45, ("b", "c"): 30, ("b", "a"): 45, ("a", "b"): 30}
+    fitted = fit(votes_of(wins | {("c", "a"): 52, ("a", "c"): 23}), cluster=())
+    ranks = {row.name: (row.rank_low, row.rank_high) for row in ratings_table(fitted)}
+    assert ranks == {"c": (1, 2), "b": (1, 3), "a": (2, 3)}
     sure = {row.name: row.rank_high for row in ratings_table(fit(TRIANGLE, cluster=()))}
     assert sure == {"a": 1, "b": 2, "c": 3}
 

@@ -31,6 +31,11 @@ def test_who_was_shown_first():
     assert votes.a_first.tolist() == [1, 0, 0]  # x before y; z before x; z before y
 
 
+def test_a_ranking_counts_once_unless_it_says_otherwise():
+    assert from_rankings([Ranking(("x", "y"), (1, 2))]).weight.tolist() == [1]
+    assert from_rankings([Ranking(("x", "y"), (1, 2), weight=0)]).weight.tolist() == [0]
+
+
 def test_an_unknown_order_is_not_a_number():
     assert np.isnan(from_rankings([Ranking(("x", "y"), (1, 2))]).a_first).all()
 
