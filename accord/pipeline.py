@@ -139,7 +139,7 @@ def run(planned: Plan, console: Console) -> Path:
                 f"[bold]{number:2d}/{len(planned.steps)}[/] {step.name}", end=" ", highlight=False
             )
             _run_step(step, console)
-        from accord import reports  # noqa: PLC0415 - it brings plots, which `--help` need not wait for
+        from accord import reports  # noqa: PLC0415 - `--help` need not wait for it
 
         trace.unseal(planned.out)
         report = reports.build(planned.out)
