@@ -16,8 +16,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 demo: $(VENV)/with-train
 	$(BIN)/accord run --out out/demo
 
+# One process for each core, one thread in each: threads of their own would fight for the cores.
 test: $(VENV)/with-dev
-	$(BIN)/python -m pytest -q -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow"
 
 slow: $(VENV)/with-dev
 	$(BIN)/python -m pytest -q
