@@ -172,7 +172,7 @@ def iterate_records(path: Path, kind: type[R]) -> Iterator[R]:
             f"no file `{path}`; expected {kind.__name__} records, one JSON object a line"
         )
     empty = True
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
@@ -182,7 +182,7 @@ def iterate_records(path: Path, kind: type[R]) -> Iterator[R]:
         raise InputError(f"`{path}` holds no {kind.__name__} records")
 
 
-def _parse(line: str, kind: type[R], path: Path, number: int) -> R:
+def _parse(line: bytes, kind: type[R], path: Path, number: int) -> R:
     try:
         return kind.model_validate_json(line)
     except ValidationError as error:

@@ -96,3 +96,10 @@ def test_preferences_belong_to_their_comparison():
 def test_a_comparison_has_at_least_two_responses():
     with pytest.raises(ValidationError, match="at least 2"):
         Comparison(id="c", prompt=PROMPT, responses=(response("a"),))
+
+
+def test_bytes_that_are_not_text_are_named_by_line(tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(PROMPT.model_dump_json(by_alias=True).encode() + b"\n\xff\xfe\x00\n")
+    with pytest.raises(InputError, match="line 2"):
+        read_records(path, Prompt)

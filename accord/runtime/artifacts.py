@@ -11,6 +11,7 @@
 <dir>/README.md         what this is, from what, headline numbers
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -176,7 +177,11 @@ def run_stage(run: Run, config: StageConfig, inputs: StageInputs, out: Path) -> 
             return out
         write_json(out / "environment.json", environment())
         began = time.monotonic()
-        run(config, inputs, out)
+        try:
+            run(config, inputs, out)
+        except InputError:
+            _release(out)
+            raise
         finish(out, seconds=time.monotonic() - began)
     return out
 
@@ -223,10 +228,23 @@ def environment() -> dict[str, Any]:
     }
 
 
+def _release(out: Path) -> None:
+    """Give up the claim of a run that could not begin, so that mended inputs may take its place.
+
+    Where something was made already, the claim stays: it must not be mixed with another run's.
+    """
+    if (out / "checkpoints").exists() or any((out / "output").iterdir()):
+        return
+    for name in ("config.json", "inputs.json"):
+        (out / name).unlink(missing_ok=True)
+
+
 def _create(out: Path) -> None:
     try:
         (out / "output").mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
         raise InputError(
             f"cannot make the directory `{out}`: {error.strerror}; choose another"
         ) from error

@@ -34,7 +34,7 @@ class Config(StageConfig):
     documents: int = Field(default=60_000, ge=0)  #: of pretraining text, prose and dialogues
     demonstrations: int = Field(default=350, ge=0)  #: good answers, written by people
     prompts_train: int = Field(default=3000, ge=1)  #: distinct prompts for sampling and PPO
-    prompts_eval: int = Field(default=600, ge=2)  #: distinct prompts that training never sees
+    prompts_eval: int = Field(default=600, ge=2)  #: distinct prompts that post-training never sees
     public_comparisons: int = Field(default=4000, ge=0)  #: pairs of web answers with crowd votes
     held_out_topics: float = Field(default=0.12, ge=0, lt=0.5)  #: share of topics never trained on
 

@@ -81,7 +81,10 @@ def _finished(manifest: dict[str, Any]) -> set[str]:
 def _manifest(directory: Path, findings: Findings) -> dict[str, Any]:
     path = directory / MANIFEST
     if not path.is_file():
-        findings.notes.append(f"no `{path}`: the run has not come to its end")
+        if (directory / "report.html").is_file():
+            findings.differs(path, "is missing")  # it is written right after the report
+        else:
+            findings.notes.append(f"no `{path}`: the run has not come to its end")
         return {}
     findings.files += 1
     if not artifacts.is_sealed(path):

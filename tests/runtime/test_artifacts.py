@@ -232,3 +232,29 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
         pass
     with pytest.raises(InputError, match="choose another"):
         made(tmp_path / "out")
+
+
+def test_a_stage_that_refused_its_input_gives_its_folder_back(tmp_path):
+    data = tmp_path / "data.txt"
+    data.write_text("bad")
+
+    def picky(config, inputs, out):
+        if inputs.data.read_text() == "bad":
+            raise InputError("`data` is bad; mend it")
+        (out / "output" / "x").write_text("x")
+
+    with pytest.raises(InputError, match="mend it"):
+        run_stage(picky, Config(), Inputs(data=data), tmp_path / "a")
+    data.write_text("good")
+    assert artifacts.is_done(run_stage(picky, Config(steps=3), Inputs(data=data), tmp_path / "a"))
+
+
+def test_a_stage_that_refuses_late_keeps_its_folder(tmp_path):
+    def late(config, inputs, out):
+        (out / "output" / "x").write_text("x")
+        raise InputError("diverged; lower the learning rate")
+
+    with pytest.raises(InputError, match="diverged"):
+        run_stage(late, Config(), Inputs(), tmp_path / "a")
+    with pytest.raises(Mismatch, match="steps"):
+        run_stage(late, Config(steps=3), Inputs(), tmp_path / "a")

@@ -77,6 +77,7 @@ def test_a_run_that_was_moved_is_as_it_was(finished, tmp_path):
 def test_a_run_that_is_not_finished_is_noted(finished):
     (finished / "manifest.json").unlink()
     (finished / "02-last/DONE.json").unlink()
+    (finished / "report.html").unlink()
     findings = trace.verify(finished)
     assert findings.differing == []
     assert any("is not finished" in note for note in findings.notes)
@@ -145,3 +146,9 @@ def test_an_unknown_policy_is_named(finished):
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(InputError, match="holds no run"):
         trace.verify(tmp_path)
+
+
+def test_a_report_without_its_manifest_is_found(finished):
+    (finished / "manifest.json").unlink()
+    (finished / "report.html").write_text("another report")
+    assert any("manifest.json` is missing" in text for text in trace.verify(finished).differing)

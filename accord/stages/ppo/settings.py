@@ -36,8 +36,8 @@ class Config(StageConfig):
     minibatch_size: int = Field(default=48, ge=1)  #: responses per optimizer step
     microbatch_size: int = memory_only(24, ge=1)  #: responses per forward pass; memory only
     ppo_epochs: int = Field(default=2, ge=1)  #: passes over a rollout
-    learning_rate: float = Field(default=5e-4, gt=0)  #: of the policy at its peak; rises, then falls to 0
-    value_learning_rate: float = Field(default=1e-3, gt=0)  #: of the value model; falls linearly to 0
+    learning_rate: float = Field(default=5e-4, gt=0)  #: of the policy, at its peak
+    value_learning_rate: float = Field(default=1e-3, gt=0)  #: of the value model, at first
     max_grad_norm: float = Field(default=1.0, gt=0)  #: policy and value are clipped separately
     kl_coef: float = Field(default=0.08, ge=0)  #: score lost per nat of KL from the reference
     target_kl: float | None = Field(default=None, gt=0)  #: nats per response; adapts `kl_coef`
