@@ -186,10 +186,12 @@ def _short(value: object) -> str:
 def _write_down(planned: Plan) -> None:
     """Write ``run.json``, unless it says the same already, typed differently at most."""
     path, now = planned.out / "run.json", _resolved_run(planned)
-    if path.is_file():
+    try:
         before = artifacts.read_json(path)
-        if isinstance(before, dict) and before | {"command": ""} == now | {"command": ""}:
-            return
+    except InputError:  # not there yet, or damaged: it is made of the run file in any case
+        before = None
+    if isinstance(before, dict) and before | {"command": ""} == now | {"command": ""}:
+        return
     trace.unseal(planned.out)
     artifacts.write_json(path, now)
 

@@ -21,7 +21,18 @@ LONGEST = 240  # seconds for one command, on a machine that does other things to
 
 def start(out):
     command = [sys.executable, "-m", "accord.cli", "run", str(TINY), "--out", str(out)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=listening_to_ctrl_c,
+    )
+
+
+def listening_to_ctrl_c():
+    """What a terminal gives: tests that run in the background inherit that Ctrl-C is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def begun(process, out, since):

@@ -139,10 +139,11 @@ def test_the_same_run_typed_differently_is_the_same_run(tmp_path):
     assert (tmp_path / "run.json").read_text() == before
 
 
-def test_a_damaged_list_of_stages_is_written_again(tmp_path):
+@pytest.mark.parametrize("damage", ["[]", "{"])
+def test_a_damaged_list_of_stages_is_written_again(tmp_path, damage):
     run(TABLE, tmp_path)
     before = (tmp_path / "run.json").read_text()
-    (tmp_path / "run.json").write_text("[]")
+    (tmp_path / "run.json").write_text(damage)
     run(TABLE, tmp_path)
     assert (tmp_path / "run.json").read_text() == before
 
