@@ -26,7 +26,7 @@ def start(out):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=listening_to_ctrl_c,
+        preexec_fn=listening_to_ctrl_c,  # noqa: PLW1509 -- this process has no threads
     )
 
 
