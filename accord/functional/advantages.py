@@ -46,8 +46,7 @@ def gae(
     >>> advantages
     tensor([[0.1250, 0.2500, 0.5000]])
     """
-    rewards = rewards.detach().masked_fill(~mask, 0)
-    values = values.detach().masked_fill(~mask, 0)
+    rewards, values = rewards.detach(), values.detach().masked_fill(~mask, 0)
     advantages = torch.zeros_like(rewards)
     advantage = next_value = rewards.new_zeros(len(rewards))
     for t in reversed(range(rewards.shape[1])):
