@@ -8,11 +8,13 @@ import difflib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 M = TypeVar("M", bound=BaseModel)
+SEED_RULE = "give a whole number from 0 on"
 
 
 class InputError(Exception):
@@ -23,9 +25,22 @@ class InputError(Exception):
 
 
 class StageConfig(BaseModel):
-    """Hyperparameters of one stage: frozen, at most 20 fields, unknown keys refused."""
+    """Hyperparameters of one stage: frozen, at most 20 fields, unknown keys refused.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Numbers are finite, and a ``seed``, in whichever stage, is a whole number from 0 on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_a_setting(cls, value: Any, info: ValidationInfo) -> Any:
+        if info.field_name == "seed" and not is_seed(value):
+            raise PydanticCustomError("seed", SEED_RULE)
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and bool not in (kind, *get_args(kind)):
+            raise PydanticCustomError("number", "give no `true` or `false` here")  # not as 1 and 0
+        return value
 
 
 class StageInputs(BaseModel):
@@ -34,10 +49,16 @@ class StageInputs(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def memory_only(default: Any, **constraints: Any) -> Any:
-    """A config field that may change how much memory is used but never a result.
+def is_seed(value: Any) -> bool:
+    """True for a whole number from 0 on; ``true`` is none, though Python counts it as 1."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
-    Such a field is left out when a resumed run is compared with the run it continues.
+
+def memory_only(default: Any, **constraints: Any) -> Any:
+    """A config field that changes how much memory is used, and a result by float rounding at most.
+
+    Such a field is left out when a resumed run is compared with the run it continues. What it may
+    change is said in docs/reference/artifacts.md, "Memory only".
     """
     return Field(default=default, json_schema_extra={"memory_only": True}, **constraints)
 

@@ -20,7 +20,16 @@ from typing import Any
 from rich.console import Console
 
 from accord import stages, trace
-from accord.config import InputError, StageConfig, StageInputs, apply_settings, build, nearest
+from accord.config import (
+    SEED_RULE,
+    InputError,
+    StageConfig,
+    StageInputs,
+    apply_settings,
+    build,
+    is_seed,
+    nearest,
+)
 from accord.runtime import artifacts
 from accord.runtime.artifacts import Mismatch
 from accord.runtime.locks import locked
@@ -263,8 +272,8 @@ def _head(values: Mapping[str, Any]) -> dict[str, Any]:
         if key not in RUN_KEYS:
             raise InputError(f"[run]: unknown key `{key}`{nearest(key, RUN_KEYS)}")
     seed = values.get("seed", 0)
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise InputError(f"[run]: `seed` = `{seed}`; give a whole number from 0 on")
+    if not is_seed(seed):
+        raise InputError(f"[run]: `seed` = `{seed}`: {SEED_RULE}")
     return {**values, "seed": seed}
 
 

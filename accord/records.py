@@ -4,27 +4,40 @@
                                               └──────collect──────┘
                                                 LabeledComparison
 
-A comparison exists before anyone answers it; a preference is one person's answer to it.
-Every record carries ``schema: 1``; a reader refuses fields that it does not know.
+A comparison exists before anyone answers it; a preference is one person's answer to it. An item
+is anything that a labeler can be asked about: a comparison, one response, a bare prompt. An answer
+is what a labeler's page sends; the store makes the other records from it.
+Every record carries ``schema: 1``; a reader refuses fields that it does not know. A preference
+writes the fields that came later only where they say something, so that its JSON, and every
+digest of it, is what it was before they came.
 """
 
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     StringConstraints,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 
 from accord.config import InputError
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]  #: of an axis or a flag
+Level = Annotated[int, Field(ge=1, le=7)]
+Tie = Literal["", "both_good", "both_bad"]  #: why ranks are equal; empty when not said
+Mode = Literal["", "helpful", "honest", "harmless", "red_team"]  #: what labelers looked for
+Priority = Literal["", "training", "evaluation"]  #: helpful first, or honest and harmless first
+Polarity = Literal["better_first", "harmful_first"]  #: what rank 1 means
+Purpose = Literal["vote", "gold", "screening", "repeat"]  #: why it was asked
 
 
 class Record(BaseModel):
@@ -33,6 +46,12 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     schema_: Literal[1] = Field(default=1, alias="schema")
+
+
+_ADDED_LATER = (  # fields of a preference that its first version did not have
+    "tie", "ratings", "flags", "order_seed", "guideline", "project",
+    "mode", "priority", "polarity", "purpose", "gold",
+)  # fmt: skip
 
 
 class Message(BaseModel):
@@ -98,10 +117,51 @@ class Comparison(Record):
     responses: tuple[Response, ...] = Field(min_length=2, max_length=9)
 
 
+class Item(Record):
+    """Something to answer: a prompt with 0 to 9 responses, or only an instruction."""
+
+    id: Identifier
+    prompt: Prompt | None = None  #: None where the labeler begins, as in a conversation
+    responses: tuple[Response, ...] = Field(default=(), max_length=9)
+    instruction: str = ""  #: what the labeler is asked to do, where the prompt does not say it
+
+    @model_validator(mode="after")
+    def _there_is_something_to_answer(self) -> Self:
+        if self.responses and (self.prompt is None or self.instruction):
+            raise ValueError("an item with responses has a prompt and no instruction of its own")
+        if self.prompt is None and not self.instruction:
+            raise ValueError("an item has a prompt or an instruction")
+        return self
+
+
+class Answer(Record):
+    """What a labeler says about one item. ``id`` is made by the page: the same id, the same answer.
+
+    Entry ``i`` of ``ranks``, ``ratings`` and ``flags`` belongs to response ``i`` of the item, not
+    to a place on the screen.
+    """
+
+    id: Identifier
+    ranks: tuple[int, ...] = ()  #: 1 is first, equal ranks are a tie; empty where nothing is ranked
+    tie: Tie = ""
+    strength: int | None = Field(default=None, ge=1, le=4)  #: 1 hardly better, 4 far better
+    ratings: tuple[dict[Name, Level], ...] = Field(default=(), max_length=9)
+    flags: tuple[tuple[Name, ...], ...] = Field(default=(), max_length=9)
+    text: str | None = None  #: the response that the labeler wrote or edited
+    comment: str = ""
+    seconds: float | None = Field(default=None, ge=0)  #: active time, idle time left out
+    guideline: str = ""  #: digest of the guidelines that were beside it; the task's when empty
+
+    @model_validator(mode="after")
+    def _ranks_make_sense(self) -> Self:
+        _check_ranks(self.ranks, self.tie)
+        return self
+
+
 class Preference(Record):
     """One labeler's answer to one comparison.
 
-    ``ranks[i]`` is the rank of ``comparison.responses[i]``: 1 is best, equal ranks are a tie.
+    ``ranks[i]`` is the rank of ``comparison.responses[i]``: 1 is first, equal ranks are a tie.
     ``shown_order[j]`` is the index of the response that stood at place j on the screen.
     """
 
@@ -111,16 +171,51 @@ class Preference(Record):
     ranks: tuple[int, ...] = Field(min_length=2)
     shown_order: tuple[int, ...] = ()
     strength: int | None = Field(default=None, ge=1, le=4)  #: 1 hardly better, 4 far better
-    seconds: float | None = Field(default=None, ge=0)  #: time from showing to answering
-    note: str = ""
+    seconds: float | None = Field(default=None, ge=0)  #: active time from showing to answering
+    note: str = ""  #: the labeler's comment
+    tie: Tie = ""
+    ratings: tuple[dict[Name, Level], ...] = ()  #: of each response, by axis; or none
+    flags: tuple[tuple[Name, ...], ...] = ()  #: of each response; or none
+    order_seed: int | None = None  #: from which the shown order was drawn
+    guideline: str = ""  #: digest of the guidelines that were beside it
+    project: str = ""
+    mode: Mode = ""
+    priority: Priority = ""
+    polarity: Polarity = "better_first"
+    purpose: Purpose = "vote"
+    gold: float | None = Field(default=None, ge=0, le=1)  #: share right, on an item known before
 
     @model_validator(mode="after")
     def _ranks_and_order_fit(self) -> Self:
-        if min(self.ranks) < 1:
-            raise ValueError("ranks start at 1")
+        _check_ranks(self.ranks, self.tie)
         if self.shown_order and sorted(self.shown_order) != list(range(len(self.ranks))):
             raise ValueError("shown_order is a permutation of the responses")
+        for name, given in (("ratings", self.ratings), ("flags", self.flags)):
+            if given and len(given) != len(self.ranks):
+                raise ValueError(f"{name} are given for every response or for none")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_says_nothing(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        record: dict[str, Any] = write(self)
+        for name in _ADDED_LATER:
+            if getattr(self, name) == type(self).model_fields[name].default:
+                record.pop(name, None)
+        return record
+
+    def better_first(self) -> "Preference":
+        """The same judgement with the better response first: what training may read.
+
+        >>> asked_for_harm = Preference(id="v", comparison_id="c", labeler="ann", ranks=(1, 2),
+        ...                             mode="red_team", polarity="harmful_first")
+        >>> asked_for_harm.better_first().ranks
+        (2, 1)
+        """
+        if self.polarity == "better_first":
+            return self
+        last = max(self.ranks)
+        ranks = tuple(last + 1 - rank for rank in self.ranks)
+        return self.model_copy(update={"ranks": ranks, "polarity": "better_first"})
 
 
 class LabeledComparison(Record):
@@ -137,6 +232,81 @@ class LabeledComparison(Record):
             if len(preference.ranks) != len(self.comparison.responses):
                 raise ValueError(f"preference `{preference.id}` ranks another number of responses")
         return self
+
+    def better_first(self) -> "LabeledComparison":
+        """The same with every preference's better response first: what training may read."""
+        turned = tuple(preference.better_first() for preference in self.preferences)
+        return self.model_copy(update={"preferences": turned})
+
+
+class WrittenResponse(Record):
+    """A response that a labeler wrote, or made of one that was given."""
+
+    id: Identifier
+    item_id: Identifier
+    labeler: Identifier
+    prompt: Prompt
+    response: str
+    edited: Response | None = None  #: what it was made of
+    seconds: float | None = Field(default=None, ge=0)
+    note: str = ""
+    guideline: str = ""
+    project: str = ""
+    mode: Mode = ""
+    priority: Priority = ""
+    purpose: Purpose = "vote"
+    grade: int | None = Field(default=None, ge=1, le=7)  #: given by a reviewer, 7 is best
+
+    def demonstration(self) -> Demonstration:
+        """Only what supervised training reads."""
+        return Demonstration(prompt=self.prompt, response=self.response)
+
+
+class SingleRating(Record):
+    """One labeler's ratings of one response."""
+
+    id: Identifier
+    item_id: Identifier
+    labeler: Identifier
+    prompt: Prompt
+    response: Response
+    ratings: dict[Name, Level] = {}
+    flags: tuple[Name, ...] = ()
+    seconds: float | None = Field(default=None, ge=0)
+    note: str = ""
+    guideline: str = ""
+    project: str = ""
+    mode: Mode = ""
+    priority: Priority = ""
+    purpose: Purpose = "vote"
+    gold: float | None = Field(default=None, ge=0, le=1)
+
+
+class Turn(BaseModel):
+    """One turn of a conversation: what the labeler wrote, the candidates, and the choice."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    comparison: Comparison  #: its prompt ends with what the labeler wrote
+    preference: Preference | None = None  #: None when the conversation ended before the choice
+    continued_with: int | None = None  #: index of the response that the conversation went on with
+
+
+class Conversation(Record):
+    """A dialogue between a labeler and the policies being served."""
+
+    id: Identifier
+    labeler: Identifier
+    turns: tuple[Turn, ...]
+    goal: str = ""  #: what the labeler set out to do, said before; in red-team mode the attack
+    rating: int | None = Field(default=None, ge=0, le=4)  #: said after; 4 reached the goal fully
+    note: str = ""
+    guideline: str = ""
+    project: str = ""
+    mode: Mode = ""
+    priority: Priority = ""
+    polarity: Polarity = "better_first"
+    finished: bool = False
 
 
 R = TypeVar("R", bound=Record)
@@ -189,3 +359,10 @@ def _parse(line: bytes, kind: type[R], path: Path, number: int) -> R:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the line"
         raise InputError(f"`{path}` line {number}: {where}: {first['msg']}") from error
+
+
+def _check_ranks(ranks: tuple[int, ...], tie: str) -> None:
+    if ranks and min(ranks) < 1:
+        raise ValueError("ranks start at 1")
+    if tie and len(set(ranks)) != 1:
+        raise ValueError(f"`{tie}` says that all are equal, but the ranks differ")

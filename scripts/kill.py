@@ -61,29 +61,33 @@ def straight(file: Path, out: Path) -> float:
     return time.monotonic() - began
 
 
-def disturbed(file: Path, out: Path, *, kills: int, seconds: float, seed: int) -> int:
-    """Run with kills at random moments, then to the end; how many hit a living process.
+def disturbed(file: Path, out: Path, *, kills: int, seconds: float, seed: int) -> list[Path]:
+    """Kill runs at random moments until enough kills hit a living one; the runs, all ended.
 
-    A run lives for two shares of the straight run's time at most, so that the kills are spread
-    over all of its stages.
+    A run lives for up to a fifth of the straight run's time between two kills. One that ends before
+    its next kill is kept for comparison, and the kills go on in a new folder.
     """
     rng = random.Random(seed)
-    hits = 0
-    for number in range(kills):
+    runs, hits = [out / "0"], 0
+    while hits < kills:
         since = time.time()
-        process = start(file, out)
-        deadline = wait_for_stages(process, out, since) + rng.uniform(0, 2 * seconds / kills)
+        process = start(file, runs[-1])
+        deadline = wait_for_stages(process, runs[-1], since) + rng.uniform(0, seconds / 5)
         while process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.001)
         if process.poll() is None:
             process.kill()
             hits += 1
+            done = len(list(runs[-1].glob("*/DONE.json")))
+            print(f"kill {hits}: {done} stages done", flush=True)
+        elif process.returncode:
+            sys.exit("a run that was killed before did not come to its end")
+        else:
+            runs.append(out / str(len(runs)))
         process.wait()
-        done = len(list(out.glob("*/DONE.json")))
-        print(f"kill {number + 1}: {done} stages done", flush=True)
-    if start(file, out).wait():
+    if start(file, runs[-1]).wait():
         sys.exit("the run did not come to its end")
-    return hits
+    return runs
 
 
 def main() -> int:
@@ -96,13 +100,19 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="accord-kill-") as folder:
         whole, broken = Path(folder) / "straight", Path(folder) / "broken"
         seconds = straight(options.file, whole)
-        hits = disturbed(
+        broken.mkdir()
+        runs = disturbed(
             options.file, broken, kills=options.kills, seconds=seconds, seed=options.seed
         )
-        expected, found = results(whole), results(broken)
-        differing = [name for name in expected if expected[name] != found.get(name)]
-        differing += trace.verify(broken).differing
-    print(f"{hits} kills, {len(expected)} stages, differing: {', '.join(differing) or 'none'}")
+        expected, differing = results(whole), []
+        for run in runs:
+            found = results(run)
+            differing += [name for name in expected if expected[name] != found.get(name)]
+            differing += trace.verify(run).differing
+    print(
+        f"{options.kills} kills in {len(runs)} runs of {len(expected)} stages, "
+        f"differing: {', '.join(differing) or 'none'}"
+    )
     return 1 if differing else 0
 
 

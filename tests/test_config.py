@@ -27,11 +27,19 @@ class Config(StageConfig):
     rows: int = memory_only(8, ge=1)
     table: Table = Table()
     needed: str
+    seed: int = 0
+    fast: bool | None = None
 
 
 def test_memory_settings_do_not_identify_a_run():
     assert identity(Config(needed="x", rows=3)) == identity(Config(needed="x"))
-    assert identity(Config(needed="x")) == {"rate": 0.1, "table": {"width": 2}, "needed": "x"}
+    assert identity(Config(needed="x")) == {
+        "rate": 0.1,
+        "table": {"width": 2},
+        "needed": "x",
+        "seed": 0,
+        "fast": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -72,15 +80,27 @@ def test_a_setting_inside_a_value_is_refused():
     ("values", "message"),
     [
         ({"needed": "x", "rat": 1}, r"\[t\]: unknown key `rat`; did you mean `rate`\?"),
-        ({"needed": "x", "zzz": 1}, "known: needed, rate, rows, table"),
+        ({"needed": "x", "zzz": 1}, "known: fast, needed, rate, rows, seed, table"),
         ({}, r"\[t\]: `needed` is missing; give it a value"),
         ({"needed": "x", "rate": -1}, r"\[t\]: `rate` = `-1`: .*greater than 0"),
         ({"needed": "x", "table": {"wdth": 1}}, "unknown key `table.wdth`"),
+        ({"needed": "x", "rate": "quick"}, r"\[t\]: `rate` = `quick`: .*valid number"),
+        ({"needed": "x", "rate": float("inf")}, r"\[t\]: `rate` = `inf`: .*finite"),
+        ({"needed": "x", "rate": float("nan")}, r"\[t\]: `rate` = `nan`: "),
+        ({"needed": "x", "rate": True}, r"\[t\]: `rate` = `True`: give no `true` or `false` here"),
+        ({"needed": "x", "rows": True}, r"\[t\]: `rows` = `True`: give no `true` or `false` here"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(values, message):
     with pytest.raises(InputError, match=message):
         build(Config, values, where="[t]")
+
+
+@pytest.mark.parametrize("seed", [-1, 1.0, True, "x", None])
+def test_a_seed_is_a_whole_number_from_0_on(seed):
+    with pytest.raises(InputError, match=r"`seed` = `.*`: give a whole number from 0 on$"):
+        build(Config, {"needed": "x", "seed": seed}, where="[t]")
+    assert build(Config, {"needed": "x", "seed": 0, "fast": True}, where="[t]").fast is True
 
 
 def test_nearest():

@@ -5,7 +5,19 @@ from typing import Annotated
 import typer
 
 import accord
-from accord.cli import chat, report, run, stage, verify
+from accord.cli import (
+    agreement,
+    chat,
+    export,
+    import_,
+    rate,
+    report,
+    run,
+    serve,
+    simulate,
+    stage,
+    verify,
+)
 
 __all__ = ["app", "main"]
 
@@ -39,7 +51,12 @@ app.command("run")(run.run)
 app.command("report")(report.report)
 app.command("verify")(verify.verify)
 app.command("chat")(chat.chat)
-stage.register(app)
+app.command("serve")(serve.serve)
+app.command("simulate")(simulate.simulate)
+app.command("import")(import_.import_)
+app.command("export")(export.export)
+app.command("agreement")(agreement.agreement)
+stage.register(app, {"rate": rate.rate})
 
 
 def main() -> None:

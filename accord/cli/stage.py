@@ -4,8 +4,9 @@ All take the same five options. The help of each is put together when it is aske
 stage's lesson, its Inputs and its Config.
 """
 
+import inspect
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,17 +45,24 @@ class StageCommand(TyperCommand):
                 console.print()
 
 
-def register(app: typer.Typer) -> None:
-    """Add a command for every stage."""
+def register(app: typer.Typer, own: Mapping[str, Callable[..., None]] | None = None) -> None:
+    """Add a command for every stage.
+
+    Args:
+        app: where to add them.
+        own: commands that are more than the stage of their name; their docstring comes first.
+    """
+    own = own or {}
     for kind in stages.STAGES:
         lesson = LESSONS[kind]
+        text = lesson.text(command_of(kind))
         app.command(
             command_of(kind),
             cls=StageCommand,
-            help=lesson.text(command_of(kind)),
+            help=f"{inspect.getdoc(own[kind])}\n\n{text}" if kind in own else text,
             short_help=lesson.summary,
             rich_help_panel=COMMAND,
-        )(_command(kind))
+        )(own.get(kind) or _command(kind))
 
 
 def command_of(kind: str) -> str:

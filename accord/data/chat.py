@@ -86,11 +86,6 @@ def encode_prompt(tokenizer: Tokenizer, prompt: Prompt) -> list[int]:
     return encode_prompts(tokenizer, [prompt])[0]
 
 
-def encode_response(tokenizer: Tokenizer, text: str) -> list[int]:
-    """Tokens of a response, the end of sequence included."""
-    return encode_responses(tokenizer, [text])[0]
-
-
 def encode_prompts(tokenizer: Tokenizer, prompts: Sequence[Prompt]) -> list[list[int]]:
     """Tokens of many prompts; one call is far faster than many."""
     return _ids(tokenizer, [render_prompt(prompt) for prompt in prompts], special=True)

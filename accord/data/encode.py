@@ -141,7 +141,7 @@ def read_documents(path: Path) -> Iterator[str]:
     if not path.is_file():
         raise InputError(f"no file `{path}`; expected documents, one JSON object a line")
     number = 0
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
                 yield _document_text(line, path, number)
@@ -149,15 +149,19 @@ def read_documents(path: Path) -> Iterator[str]:
         raise InputError(f"`{path}` holds no documents")
 
 
-def _document_text(line: str, path: Path, number: int) -> str:
+def _document_text(line: bytes, path: Path, number: int) -> str:
     try:
         value = json.loads(line)
         if isinstance(value, dict) and isinstance(value.get("text"), str):
             return str(value["text"])
         if isinstance(value, dict) and "messages" in value:
             return render(_MESSAGES.validate_python(value["messages"]))
-    except (ValueError, ValidationError) as error:
-        raise InputError(f"`{path}` line {number}: {str(error).splitlines()[0]}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in ("messages", *first["loc"]))
+        raise InputError(f"`{path}` line {number}: {where}: {first['msg']}") from error
+    except ValueError as error:  # not JSON, or not UTF-8
+        raise InputError(f"`{path}` line {number}: {error}; correct or remove it") from error
     raise InputError(
         f'`{path}` line {number}: a document is {{"text": "..."}} or {{"messages": [...]}}'
     )

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from accord.config import InputError
+from accord.data.json_items import json_items
 
 Source = Path | str  #: a path, or "hf:NAME"
 
 HUB = "hf:"
 LINES, LISTS, TEXTS = (".jsonl",), (".json",), (".txt",)
+ENCODING = "utf-8-sig"  # UTF-8; the mark that some programs write before it is no text
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Row:
     values: dict[str, Any]  #: a text file is ``{"text": ...}``, a line of text ``{"prompt": ...}``
     place: str  #: for error messages: `` `data.jsonl` line 3 ``
     source: str  #: the file's name without its endings
+    line: int = 0  #: where it begins in its file, from 1; its number in a set of the hub
 
     def text(self, key: str) -> str:
         """A value that has to be text, without the spaces around it.
@@ -86,14 +89,15 @@ def data_files(source: Path) -> list[Path]:
     if not source.is_dir():
         raise InputError(f"no file or directory `{source}`; give the path of data")
     known = (*LINES, *LISTS, *TEXTS)
-    found = sorted(path for path in source.rglob("*") if _ending(path) in known)
+    found = sorted(path for path in source.rglob("*") if ending(path) in known)
     files = [path for path in found if path.is_file() and not _stem(path).isupper()]
     if not files:
         raise InputError(f"`{source}` holds no {', '.join(known)} file, packed with gzip or not")
     return files
 
 
-def _ending(path: Path) -> str:
+def ending(path: Path) -> str:
+    """``.jsonl`` of ``votes.jsonl`` and of ``votes.jsonl.gz``."""
     return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
 
 
@@ -103,7 +107,7 @@ def _stem(path: Path) -> str:
 
 def _of_file(path: Path) -> Iterator[Row]:
     readers = {".jsonl": _of_lines, ".json": _of_list, ".txt": _of_text}
-    reader = readers.get(_ending(path))
+    reader = readers.get(ending(path))
     if reader is None:
         raise InputError(
             f"`{path}` has an ending that is not known; give .jsonl, .json or .txt, "
@@ -120,8 +124,8 @@ def _of_file(path: Path) -> Iterator[Row]:
 
 def _opened(path: Path) -> IO[str]:
     if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8")
-    return path.open(encoding="utf-8")
+        return gzip.open(path, "rt", encoding=ENCODING)
+    return path.open(encoding=ENCODING)
 
 
 def _of_lines(path: Path, file: IO[str]) -> Iterator[Row]:
@@ -132,30 +136,31 @@ def _of_lines(path: Path, file: IO[str]) -> Iterator[Row]:
                 value = json.loads(line)
             except ValueError as error:
                 raise InputError(f"{place}: not JSON: {error}; correct or remove it") from error
-            yield _row(value, place, _stem(path))
+            yield _row(value, place, _stem(path), number)
 
 
 def _of_list(path: Path, file: IO[str]) -> Iterator[Row]:
     try:
-        content = json.load(file)
-    except json.JSONDecodeError as error:
-        raise InputError(f"`{path}` is not JSON: {error}; correct it") from error
-    if not isinstance(content, list):
-        raise InputError(f"`{path}` is not a list of rows; give JSON Lines or a JSON list")
-    for number, value in enumerate(content, start=1):
-        yield _row(value, f"`{path}` item {number}", _stem(path))
+        for number, (line, value) in enumerate(json_items(file), start=1):
+            yield _row(value, f"`{path}` item {number} (line {line})", _stem(path), line)
+    except ValueError as error:
+        if isinstance(error, UnicodeDecodeError):
+            raise
+        raise InputError(
+            f"`{path}` is not a list of rows: {error}; give JSON Lines or a JSON list"
+        ) from error
 
 
 def _of_text(path: Path, file: IO[str]) -> Iterator[Row]:
     yield Row({"text": file.read()}, f"`{path}`", _stem(path))
 
 
-def _row(value: Any, place: str, source: str) -> Row:
+def _row(value: Any, place: str, source: str, line: int) -> Row:
     if isinstance(value, str):
-        return Row({"prompt": value}, place, source)
+        return Row({"prompt": value}, place, source, line)
     if not isinstance(value, dict):
         raise InputError(f"{place}: neither an object nor text; correct the row or remove it")
-    return Row(value, place, source)
+    return Row(value, place, source, line)
 
 
 def _of_hub(source: str) -> Iterator[Row]:
@@ -168,7 +173,7 @@ def _of_hub(source: str) -> Iterator[Row]:
     name, folder = "/".join(parts[:2]), "/".join(parts[2:])
     loaded = _load(name, data_dir=folder or None, revision=revision or None, split=split or "train")
     for number, value in enumerate(loaded, start=1):
-        yield _row(value, f"`{source}` row {number}", name.rpartition("/")[2])
+        yield _row(value, f"`{source}` row {number}", name.rpartition("/")[2], number)
 
 
 def _load(name: str, **options: str | None) -> Iterable[Any]:

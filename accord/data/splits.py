@@ -9,7 +9,7 @@ do not move what was split before, and every response to one prompt lands on one
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,12 +37,6 @@ def normalised(text: str) -> str:
     'what s 2 2'
     """
     return " ".join(_WORD.findall(text.lower()))
-
-
-def leaks(train: Iterable[str], test: Iterable[str]) -> list[str]:
-    """Texts of ``test`` that are also in ``train``, after ``normalised``."""
-    seen = {normalised(text) for text in train}
-    return [text for text in test if normalised(text) in seen]
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ class Tally(Counter[str]):
 def prompt_of(messages: Sequence[Message], *, kind: str = "") -> Prompt:
     """A prompt whose id is a hash of its messages."""
     text = "\0".join(f"{message.role}\0{message.content}" for message in messages)
-    return Prompt(id=f"p-{_hash(text)}", messages=tuple(messages), kind=kind)
+    return Prompt(id=f"p-{hashed(text)}", messages=tuple(messages), kind=kind)
 
 
 def opening(prompt: Prompt) -> str:
@@ -124,21 +124,21 @@ def merged(labeled: Iterable[LabeledComparison], tally: Tally) -> list[LabeledCo
 def _labeled(prompt: Prompt, answers: Sequence[Answer], labeler: str) -> LabeledComparison:
     made = []
     for place, answer in enumerate(answers):
-        identifier = f"r-{_hash(prompt.id, answer.text, answer.policy, _earlier(answers, place))}"
+        identifier = f"r-{hashed(prompt.id, answer.text, answer.policy, _earlier(answers, place))}"
         response = Response(
             id=identifier, prompt_id=prompt.id, text=answer.text, policy=answer.policy
         )
         made.append((response, answer.rank or 0))
     made.sort(key=lambda pair: pair[0].id)
     responses = tuple(response for response, _ in made)
-    ranks = _dense([rank for _, rank in made])
+    ranks = dense([rank for _, rank in made])
     comparison = Comparison(
-        id=f"c-{_hash(*(response.id for response in responses))}",
+        id=f"c-{hashed(*(response.id for response in responses))}",
         prompt=prompt,
         responses=responses,
     )
     preference = Preference(
-        id=f"v-{_hash(comparison.id, labeler, *ranks)}",
+        id=f"v-{hashed(comparison.id, labeler, *ranks)}",
         comparison_id=comparison.id,
         labeler=labeler,
         ranks=ranks,
@@ -152,11 +152,16 @@ def _earlier(answers: Sequence[Answer], place: int) -> int:
     return sum((answer.text, answer.policy) == this for answer in answers[:place])
 
 
-def _dense(ranks: Sequence[int]) -> tuple[int, ...]:
-    """The same order with ranks 1, 2, 3 and no gaps."""
+def dense(ranks: Sequence[int]) -> tuple[int, ...]:
+    """The same order with ranks 1, 2, 3 and no gaps.
+
+    >>> dense([4, 0, 4])
+    (2, 1, 2)
+    """
     places = {rank: place for place, rank in enumerate(sorted(set(ranks)), start=1)}
     return tuple(places[rank] for rank in ranks)
 
 
-def _hash(*parts: object) -> str:
+def hashed(*parts: object) -> str:
+    """Twenty hexadecimal digits that follow from the parts."""
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:20]

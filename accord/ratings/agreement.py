@@ -1,12 +1,18 @@
 """Agreement between labelers: raw, corrected for chance, and labeler by labeler.
 
-Raw agreement is what people quote (63% in Bai et al. 2022, 73% and 77% in Ouyang et al. 2022);
-the kappas and alpha subtract what chance alone would give. Agreement also limits how often any
-preference model can be right about a single vote, see ``accuracy_ceiling``.
+Raw agreement is what people quote (63% in Bai et al. 2022, 73% and 77% in Ouyang et al. 2022).
+Three answers by chance agree a third of the time, or more when one of them is common, so alpha
+subtracts that. Agreement also limits how often any preference model can be right about a single
+vote, see ``accuracy_ceiling``.
+
+Everything here takes votes in long format, with any of them missing. Sides play no part: votes
+say which *response* is better, whatever side of the screen it was on. "Both are bad" is an
+answer of its own, beside better, tie and worse. Who voted twice on the same two responses counts
+with the later vote, except in ``self_agreement``.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,10 +20,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
-from accord.ratings.intervals import Estimate, bootstrap, clustered_rate, percentile_interval
+from accord.ratings.agreement_bootstrap import (
+    FEWEST_CLUSTERS,
+    Copies,
+    Ratings,
+    count,
+    estimate,
+    latest,
+)
+from accord.ratings.alpha import alpha_of_pairs
+from accord.ratings.intervals import Estimate, clustered_rate
 from accord.ratings.votes import TIE, FloatArray, IntArray, Votes
 
-TWO_DIMENSIONS = 2
+ANSWERS = ("worse", "tie", "better", "both_bad")
+SWAPPED = [2, 1, 0, 3]  #: what each answer becomes when the two responses change places
+BY = ("labeler", "prompt")
 
 
 class Ceiling(NamedTuple):
@@ -46,165 +63,162 @@ class LabelerSummary:
     tie_rate: float
 
 
-def cohen_kappa(table: ArrayLike) -> float:
-    """Agreement of two raters beyond chance.
-
-        κ = (p_o − p_e) / (1 − p_e),   p_o = Σ n_ii / n,   p_e = Σ_i n_i· n_·i / n²
-
-    Args:
-        table: counts [categories, categories]; row what the first said, column the second.
-
-    Returns:
-        1 for perfect agreement, 0 for chance; NaN when chance agreement is certain.
-
-    Raises:
-        ValueError: the table is not square, is empty or has negative counts.
-
-    Source: Cohen 1960.
-
-    >>> round(cohen_kappa([[20, 5], [10, 15]]), 6)
-    0.4
-    """
-    counts = np.asarray(table, dtype=np.float64)
-    if counts.ndim != TWO_DIMENSIONS or counts.shape[0] != counts.shape[1]:
-        raise ValueError("the table of two raters must be square")
-    n = _total(counts)
-    observed = float(np.trace(counts)) / n
-    return _beyond_chance(observed, float(counts.sum(axis=0) @ counts.sum(axis=1)) / n**2)
-
-
-def fleiss_kappa(counts: ArrayLike) -> float:
-    """Agreement of many raters beyond chance, with equally many ratings of every unit.
-
-        κ = (P̄ − P_e) / (1 − P_e),   P_u = (Σ_c n_uc² − m) / (m(m − 1)),   P_e = Σ_c p_c²
-
-    Args:
-        counts: [units, categories]; how many raters put the unit into the category.
-
-    Returns:
-        1 for perfect agreement, 0 for chance; NaN when chance agreement is certain.
-
-    Raises:
-        ValueError: fewer than two ratings of a unit, or not the same number for all.
-
-    Source: Fleiss 1971.
-
-    >>> fleiss_kappa([[2, 0], [0, 2]])
-    1.0
-    """
-    table = np.asarray(counts, dtype=np.float64)
-    total = _total(table)
-    each = table.sum(axis=1)
-    m = float(each[0])
-    if m < 2 or (each != m).any():  # noqa: PLR2004 - one rating agrees with nothing
-        raise ValueError("every unit needs the same number of ratings, at least two")
-    agreeing = ((table**2).sum(axis=1) - m) / (m * (m - 1))
-    shares = table.sum(axis=0) / total
-    return _beyond_chance(float(agreeing.mean()), float(shares @ shares))
-
-
-def krippendorff_alpha(units: ArrayLike, values: ArrayLike, *, metric: str = "nominal") -> float:
-    """Agreement beyond chance for any number of raters, with ratings missing.
-
-        α = 1 − D_o / D_e
-        D_o = Σ_cd o_cd δ²_cd / n,   o_cd = Σ_u n_uc (n_ud − [c = d]) / (m_u − 1)
-        D_e = Σ_cd n_c (n_d − [c = d]) δ²_cd / (n (n − 1))
-
-    Args:
-        units: what was rated, one entry a rating. A missing rating has no entry.
-        values: the rating, as a number.
-        metric: ``"nominal"``, ``"ordinal"``, ``"interval"`` or ``"ratio"``; δ² is 0 or 1, the
-            squared number of ratings between, (c − d)², or ((c − d)/(c + d))².
-
-    Returns:
-        1 for perfect agreement, 0 for chance, negative for less than chance; NaN when all
-        ratings are equal, since nothing could have disagreed.
-
-    Raises:
-        ValueError: an unknown metric, lengths that differ, or no unit with two ratings.
-
-    Source: Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability".
-
-    >>> krippendorff_alpha(["u", "u", "v", "v"], [1, 1, 2, 2])
-    1.0
-    """
-    if metric not in METRICS:
-        raise ValueError(f"unknown metric `{metric}`; known: {', '.join(METRICS)}")
-    counts, levels = _value_counts(units, values)
-    rated = counts[counts.sum(axis=1) > 1]
-    if not len(rated):
-        raise ValueError("no unit has two ratings: there is nothing to agree on")
-    return _alpha(rated, METRICS[metric](levels, rated.sum(axis=0)))
-
-
-def preference_alpha(
-    votes: Votes, confidence: float = 0.95, *, draws: int = 200, seed: int = 0
+def raw_agreement(
+    votes: Votes,
+    confidence: float = 0.95,
+    *,
+    by: Sequence[str] = BY,
+    draws: int = 200,
+    seed: int = 0,
 ) -> Estimate:
-    """Krippendorff's alpha of preferences, the two responses having no natural order.
-
-        every vote counted twice, once as given and once with the responses swapped;
-        nominal alpha of the answers better, tie and worse
-
-    Without the swap a policy that always wins would make agreement look like chance.
-
-    Args:
-        votes: pairwise votes; weights play no part.
-        confidence: of the interval, a bootstrap over prompts.
-        draws: number of resamples.
-        seed: of the resampling.
-
-    Returns:
-        Alpha; ``n`` counts the pairs of responses that have at least two votes. The interval
-        is infinite with a single prompt.
-
-    Raises:
-        ValueError: no two responses were judged twice.
-
-    Source: Krippendorff 2011; the swap is ours.
-
-    >>> from accord.ratings.votes import from_pairs
-    >>> votes = from_pairs(["x"] * 4, ["y"] * 4, [1, 1, 1, 1], prompt=["p", "p", "q", "q"])
-    >>> preference_alpha(votes).mean
-    1.0
-    """
-    _, _, prompt, counts = _pairs_by_unit(votes)
-
-    def alpha(rows: IntArray) -> float:
-        both = np.concatenate([counts[rows], counts[rows][:, ::-1]])
-        return _alpha(both, 1 - np.eye(len(both.T)))
-
-    n_clusters = len(np.unique(prompt))
-    low, high = -math.inf, math.inf
-    if n_clusters > 1:
-        resampled = bootstrap(alpha, prompt, draws=draws, seed=seed)
-        low, high = percentile_interval(resampled, confidence)
-    return Estimate(alpha(np.arange(len(prompt))), low, high, len(prompt), n_clusters)
-
-
-def raw_agreement(votes: Votes, confidence: float = 0.95) -> Estimate:
     """How often two labelers say the same about the same two responses.
 
         Σ_u agreeing pairs of votes / Σ_u pairs of votes;  better, tie and worse are three answers
 
     Args:
         votes: pairwise votes; weights play no part.
-        confidence: of the interval, which is clustered by prompt.
+        confidence: of the interval.
+        by: any of ``"labeler"`` and ``"prompt"``: the interval says how far the rate would move
+            with other labelers, other prompts, or both. Labelers are resampled only when there
+            are three or more.
+        draws: number of resamples; prompts alone need none.
+        seed: of the resampling.
 
     Returns:
-        The rate; ``n`` counts the pairs of responses that have at least two votes.
+        The rate; ``n`` counts the pairs of responses that have at least two votes,
+        ``n_clusters`` the labelers or prompts, whichever are fewer of those in ``by``.
+        The interval is never narrower than the one for prompts alone.
 
     Raises:
-        ValueError: no two responses were judged twice.
+        ValueError: no two responses were judged twice, or an unknown ``by``.
 
     Source: Ouyang et al. 2022, arXiv:2203.02155, section 3.4, without their exclusion of ties.
+    The interval: Owen 2007, arXiv:0712.1111, for labelers, ``clustered_rate`` for prompts.
 
     >>> from accord.ratings.votes import from_pairs
     >>> twice = from_pairs(["x"] * 2, ["y"] * 2, [1, 0], prompt=["p"] * 2, labeler=["k", "l"])
     >>> raw_agreement(twice).mean
     0.0
     """
-    agreeing, pairs, prompt, _ = _pairs_by_unit(votes)
-    return clustered_rate(agreeing / pairs, prompt, confidence, weights=pairs)
+    ratings = _several(votes)
+    agreeing, pairs = _pairs(ratings.counts, ratings.counts)
+    judged = pairs > 0
+    rate = clustered_rate(
+        agreeing[judged] / pairs[judged],
+        ratings.cluster[judged],
+        confidence,
+        weights=pairs[judged],
+    )
+    ways = _ways(by)
+    if "labeler" not in ways or len(np.unique(ratings.labeler)) < FEWEST_CLUSTERS:
+        return rate
+
+    def share(copies: Copies) -> float:
+        agreeing, pairs = _pairs(*ratings.sums(copies))
+        total = float(copies.unit @ pairs)
+        return float(copies.unit @ agreeing) / total if total > 0 else math.nan
+
+    found = estimate(ratings, share, ways, confidence, draws=draws, seed=seed)
+    return found._replace(low=min(rate.low, found.low), high=max(rate.high, found.high))
+
+
+def preference_alpha(
+    votes: Votes,
+    confidence: float = 0.95,
+    *,
+    by: Sequence[str] = BY,
+    draws: int = 200,
+    seed: int = 0,
+) -> Estimate:
+    """Krippendorff's alpha of preferences, the two responses having no natural order.
+
+        α = 1 − D_o / D_e
+        D_o = share of pairs of votes on the same two responses that differ, as in nominal alpha
+        D_e = share of pairs of votes on any responses that differ, one of the two turned round
+              with probability ½
+
+    Without the turn a policy that always wins would make perfect agreement look like chance:
+    nearly all votes would be equal, whoever gave them. With decided votes only, α is twice the
+    agreement minus one.
+
+    Args:
+        votes: pairwise votes; weights play no part.
+        confidence: of the interval.
+        by: any of ``"labeler"`` and ``"prompt"``, which the bootstrap resamples; one with fewer
+            than three is left out.
+        draws: number of resamples.
+        seed: of the resampling.
+
+    Returns:
+        Alpha: 1 perfect agreement, 0 chance, NaN when all votes are ties; ``n`` counts the pairs
+        of responses that have at least two votes. The interval is infinite when there are
+        fewer than three labelers and prompts.
+
+    Raises:
+        ValueError: no two responses were judged twice, or an unknown ``by``.
+
+    Source: Krippendorff 2011; the turn is ours. Differs from alpha of every vote counted twice,
+    once turned, by a factor 2n/(2n − 1) in D_e: a vote is not compared with its own mirror image.
+
+    >>> from accord.ratings.votes import from_pairs
+    >>> votes = from_pairs(["x"] * 4, ["y"] * 4, [1, 1, 1, 1], prompt=["p", "p", "q", "q"])
+    >>> preference_alpha(votes).mean
+    1.0
+    """
+    ratings = _several(votes)
+    differ = 1 - np.eye(len(ANSWERS))
+    by_chance = (differ + differ[:, SWAPPED]) / 2
+
+    def alpha(copies: Copies) -> float:
+        sums = ratings.sums(copies)
+        return alpha_of_pairs(*sums, copies.unit, lambda _, __: differ, by_chance)
+
+    found = estimate(ratings, alpha, _ways(by), confidence, draws=draws, seed=seed)
+    if math.isnan(found.mean) or found.mean < 1:
+        return found
+    # No resample disagrees when no vote does. The raw rate knows how little that may mean.
+    totals = np.bincount(ratings.level, minlength=len(ANSWERS))
+    pairs = np.outer(totals, totals) - np.diag(totals)
+    expected = float((pairs * by_chance).sum() / pairs.sum())
+    raw = raw_agreement(votes, confidence, by=("prompt",))
+    return found._replace(low=min(found.low, 1 - (1 - raw.low) / expected))
+
+
+def self_agreement(votes: Votes, confidence: float = 0.95) -> Estimate:
+    """How often labelers repeat themselves when shown the same two responses again.
+
+        Σ agreeing pairs / Σ pairs,   over pairs of votes of one labeler on the same two responses
+
+    Nobody can agree with others more than with themselves; a low rate says that the task, or the
+    labeler's care, is the problem rather than differing taste.
+
+    Args:
+        votes: pairwise votes; weights play no part.
+        confidence: of the interval, which is clustered by labeler.
+
+    Returns:
+        The rate; ``n`` counts the labelers' repeated comparisons.
+
+    Raises:
+        ValueError: nobody judged the same two responses twice.
+
+    Source: intra-rater agreement, as in Gwet 2014, Handbook of Inter-Rater Reliability.
+
+    >>> from accord.ratings.votes import from_pairs
+    >>> again = from_pairs(["x"] * 2, ["y"] * 2, [1, 1], prompt=["p"] * 2, labeler=["k", "k"])
+    >>> self_agreement(again).mean
+    1.0
+    """
+    known = votes.where(votes.labeler < len(votes.labelers))
+    key = known.unit * max(len(votes.labelers), 1) + known.labeler
+    _, first, pair = np.unique(key, return_index=True, return_inverse=True)
+    counts = count(pair, _answers(known), len(ANSWERS), len(first))
+    agreeing, pairs = _pairs(counts, counts)
+    again = pairs > 0
+    if not again.any():
+        raise ValueError("nobody judged the same two responses twice")
+    who = known.labeler[first][again]
+    return clustered_rate(agreeing[again] / pairs[again], who, confidence, weights=pairs[again])
 
 
 def accuracy_ceiling(votes: Votes) -> Ceiling:
@@ -233,8 +247,9 @@ def accuracy_ceiling(votes: Votes) -> Ceiling:
     >>> round(accuracy_ceiling(votes).accuracy, 6)  # A = 2/3: p is uniform
     0.75
     """
-    agreeing, pairs, _, _ = _pairs_by_unit(votes.where(votes.outcome != TIE))
-    n = int(pairs.sum())
+    counts = _several(votes.where(votes.outcome != TIE)).counts
+    agreeing, pairs = _pairs(counts, counts)
+    n = round(float(pairs.sum()))
     agreement = float(agreeing.sum()) / n
     low = max(agreement, 0.5)
     high = (1 + math.sqrt(2 * low - 1)) / 2
@@ -258,6 +273,7 @@ def labeler_summary(votes: Votes, confidence: float = 0.95) -> tuple[LabelerSumm
     Returns:
         One summary a labeler, in the order of ``votes.labelers``. Where the others' votes
         are split evenly there is no majority. An unknown rate is None with the interval 0 to 1.
+        Votes whose labeler is not known are among the others, with no row of their own.
 
     Source: agreement with peers as in Ouyang et al. 2022, arXiv:2203.02155, appendix B.1.
 
@@ -266,121 +282,76 @@ def labeler_summary(votes: Votes, confidence: float = 0.95) -> tuple[LabelerSumm
     >>> [row.agreement for row in labeler_summary(people)]  # k and m each see a split
     [None, None, 0.0]
     """
-    counts = _outcome_counts(votes)
-    said = np.rint(2 * votes.outcome).astype(np.int64)
-    others = counts[votes.unit].copy()
-    others[np.arange(len(votes)), said] -= 1
-    most = others.max(axis=1)
-    has_majority = (others == most[:, None]).sum(axis=1) == 1
+    said = _answers(votes)
+    others = _said_by_others(votes, said)
+    has_majority = (others == others.max(axis=1)[:, None]).sum(axis=1) == 1
     agrees = others.argmax(axis=1) == said
     decided = (votes.outcome != TIE) & ~np.isnan(votes.a_first)
     first_won = votes.outcome == votes.a_first
+    is_tie = said == ANSWERS.index("tie")
+    order = np.argsort(votes.labeler, kind="stable")
+    ends = np.searchsorted(votes.labeler[order], np.arange(len(votes.labelers) + 1))
     rows = []
     for code, labeler in enumerate(votes.labelers):
-        mine = votes.labeler == code
+        mine = order[ends[code] : ends[code + 1]]
+        compared, chosen = mine[has_majority[mine]], mine[decided[mine]]
         rows.append(
             LabelerSummary(
                 labeler,
-                int(mine.sum()),
-                int((mine & has_majority).sum()),
-                *_rate(agrees, votes.prompt, mine & has_majority, confidence),
-                *_rate(first_won, votes.prompt, mine & decided, confidence),
-                tie_rate=float((votes.outcome[mine] == TIE).mean()),
+                len(mine),
+                len(compared),
+                *_rate(agrees[compared], votes.prompt[compared], confidence),
+                *_rate(first_won[chosen], votes.prompt[chosen], confidence),
+                tie_rate=float(is_tie[mine].mean()) if len(mine) else math.nan,
             )
         )
     return tuple(rows)
 
 
+def _said_by_others(votes: Votes, said: IntArray) -> FloatArray:
+    """Counts [votes, answers] on the same responses, those of the vote's own labeler left out."""
+    units = int(votes.unit.max(initial=-1)) + 1
+    counts = count(votes.unit, said, len(ANSWERS), units)
+    labelers = int(votes.labeler.max(initial=-1)) + 1
+    _, own = np.unique(votes.unit * labelers + votes.labeler, return_inverse=True)
+    return counts[votes.unit] - count(own, said, len(ANSWERS), int(own.max(initial=-1)) + 1)[own]
+
+
 def _rate(
-    values: ArrayLike, prompt: IntArray, mask: ArrayLike, confidence: float
+    values: ArrayLike, prompt: IntArray, confidence: float
 ) -> tuple[float | None, float, float]:
-    chosen = np.asarray(mask)
-    if not chosen.any():
+    if not len(prompt):
         return None, 0.0, 1.0
-    return clustered_rate(np.asarray(values)[chosen], prompt[chosen], confidence)[:3]
+    return clustered_rate(values, prompt, confidence)[:3]
 
 
-def _beyond_chance(observed: float, expected: float) -> float:
-    return math.nan if expected == 1 else (observed - expected) / (1 - expected)
+def _answers(votes: Votes) -> IntArray:
+    """Which of ``ANSWERS`` each vote is."""
+    said = np.rint(2 * votes.outcome).astype(np.int64)
+    return np.where(votes.both_bad, ANSWERS.index("both_bad"), said)
 
 
-def _alpha(rated: FloatArray, distance: FloatArray) -> float:
-    """Alpha of counts [units, levels], every unit with two ratings or more."""
-    ratings = rated.sum(axis=1)
-    shares = rated / (ratings - 1)[:, None]
-    observed = shares.T @ rated - np.diag(shares.sum(axis=0))
-    totals = rated.sum(axis=0)
-    expected = (np.outer(totals, totals) - np.diag(totals)) / (totals.sum() - 1)
-    by_chance = float((expected * distance).sum())
-    return 1 - float((observed * distance).sum()) / by_chance if by_chance else math.nan
-
-
-def _total(counts: FloatArray) -> float:
-    total = float(counts.sum())
-    if total <= 0 or counts.min() < 0:
-        raise ValueError("counts must not be negative and must not all be 0")
-    return total
-
-
-def _value_counts(units: ArrayLike, values: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Counts [units, levels], and the levels in ascending order."""
-    numbers = np.asarray(values, dtype=np.float64)
-    _, unit = np.unique(np.asarray(units), return_inverse=True)
-    if len(unit) != len(numbers):
-        raise ValueError("units and values must have one entry a rating")
-    levels, level = np.unique(numbers, return_inverse=True)
-    shape = (int(unit.max(initial=-1)) + 1, len(levels))
-    counts = np.zeros(shape)
-    np.add.at(counts, (unit, level), 1.0)
-    return counts, levels
-
-
-def _outcome_counts(votes: Votes) -> FloatArray:
-    """Counts [units, answers]: worse, tie, better."""
-    counts = np.zeros((int(votes.unit.max(initial=-1)) + 1, 3))
-    np.add.at(counts, (votes.unit, np.rint(2 * votes.outcome).astype(np.int64)), 1.0)
-    return counts
-
-
-def _pairs_by_unit(votes: Votes) -> tuple[FloatArray, FloatArray, IntArray, FloatArray]:
-    """Of the units with at least two votes: agreeing pairs, pairs, prompt, outcome counts."""
-    counts = _outcome_counts(votes)
-    each = counts.sum(axis=1)
-    prompt = np.zeros(len(each), dtype=np.int64)
+def _several(votes: Votes) -> Ratings:
+    """The votes on responses that two labelers judged."""
+    units = int(votes.unit.max(initial=-1)) + 1
+    prompt = np.zeros(units, dtype=np.int64)
     prompt[votes.unit] = votes.prompt
-    several = each > 1
+    ratings = latest(Ratings(votes.unit, votes.labeler, _answers(votes), len(ANSWERS), prompt))
+    several = np.bincount(ratings.unit, minlength=units)[ratings.unit] > 1
     if not several.any():
         raise ValueError("no two responses were judged twice: there is nothing to agree on")
-    counts, each = counts[several], each[several]
-    agreeing = (counts * (counts - 1)).sum(axis=1) / 2
-    return agreeing, each * (each - 1) / 2, prompt[several], counts
+    columns = (ratings.unit[several], ratings.labeler[several], ratings.level[several])
+    return Ratings(*columns, len(ANSWERS), prompt)
 
 
-def _nominal(levels: FloatArray, totals: FloatArray) -> FloatArray:
-    return 1 - np.eye(len(levels))
+def _pairs(counts: FloatArray, squares: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Of each unit: agreeing pairs of votes, and pairs."""
+    answers = np.ones(counts.shape[1])
+    agreeing = (counts**2 - squares) @ answers / 2
+    return agreeing, ((counts @ answers) ** 2 - squares @ answers) / 2
 
 
-def _ordinal(levels: FloatArray, totals: FloatArray) -> FloatArray:
-    # Ratings from c to d, both included, less half of those at the two ends: a difference of
-    # mid-ranks, so the two orders of c and d give the same square.
-    middle = np.cumsum(totals) - totals / 2
-    return np.asarray((middle[:, None] - middle[None, :]) ** 2)
-
-
-def _interval(levels: FloatArray, totals: FloatArray) -> FloatArray:
-    return np.asarray((levels[:, None] - levels[None, :]) ** 2)
-
-
-def _ratio(levels: FloatArray, totals: FloatArray) -> FloatArray:
-    total = levels[:, None] + levels[None, :]
-    gap = levels[:, None] - levels[None, :]
-    # 0 and 0 are equal, not undefined.
-    return np.asarray((gap / np.where(total == 0, 1.0, total)) ** 2)
-
-
-METRICS: dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
-    "nominal": _nominal,
-    "ordinal": _ordinal,
-    "interval": _interval,
-    "ratio": _ratio,
-}
+def _ways(by: Sequence[str]) -> list[str]:
+    if not set(by) <= set(BY):
+        raise ValueError(f"`by` must be any of {', '.join(BY)}, not {', '.join(map(str, by))}")
+    return ["unit" if way == "prompt" else way for way in by]

@@ -1,4 +1,4 @@
-"""Intervals for rates, means and fitted parameters when observations come in clusters.
+"""Intervals for rates and means when observations come in clusters.
 
 Answers to one prompt resemble each other, and so do the votes of one labeler. Treating them
 as independent makes intervals too narrow, so everything here sums within clusters first.
@@ -10,12 +10,12 @@ clusters.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse, stats
+from scipy import stats
 
 from accord.ratings.votes import FloatArray, IntArray
 
@@ -288,54 +288,6 @@ def percentile_interval(draws: ArrayLike, confidence: float = 0.95) -> tuple[flo
         return math.nan, math.nan
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
-
-
-def sandwich(scores: Any, bread: FloatArray, clusters: Sequence[IntArray]) -> FloatArray:
-    """Covariance of fitted parameters when observations are dependent within clusters.
-
-        V_c = B (G/(G−1) Σ_g s_g s_gᵀ) B,   s_g the sum of the scores in cluster g
-        one clustering: V_1;   two: V_1 + V_2 − V_{1∩2}
-
-    Args:
-        scores: gradient of each observation's log-likelihood, [n, parameters], dense or sparse.
-        bread: inverse of the information matrix, [parameters, parameters].
-        clusters: one or two arrays of cluster numbers, one entry an observation.
-
-    Returns:
-        [parameters, parameters]. The two-way form need not be positive definite.
-
-    Raises:
-        ValueError: neither one nor two clusterings, or one that has a single cluster.
-
-    Source: Liang and Zeger 1986; Cameron, Gelbach and Miller 2011, eq. 2.3 for two ways.
-
-    >>> scores = np.array([[1.0], [-1.0], [2.0], [-2.0]])
-    >>> sandwich(scores, np.eye(1), [np.array([0, 0, 1, 1])])
-    array([[0.]])
-    >>> sandwich(scores, np.eye(1), [np.array([0, 1, 0, 1])])
-    array([[36.]])
-    """
-    if len(clusters) == 1:
-        meat = _meat(scores, _codes(clusters[0]))
-    elif len(clusters) == 2:  # noqa: PLR2004 - two ways
-        first, second = (_codes(c) for c in clusters)
-        both = _codes(first * (int(second.max()) + 1) + second)
-        meat = _meat(scores, first) + _meat(scores, second) - _meat(scores, both)
-    else:
-        raise ValueError("`clusters` must hold one or two clusterings")
-    return np.asarray(bread @ meat @ bread)
-
-
-def _meat(scores: Any, codes: IntArray) -> FloatArray:
-    """Σ_g s_g s_gᵀ with the correction for few clusters."""
-    number = int(codes.max()) + 1
-    if number == 1:
-        raise ValueError("a clustering needs at least two clusters")
-    membership = sparse.csr_array(
-        (np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(number, len(codes))
-    )
-    sums = membership @ sparse.csr_array(scores)
-    return np.asarray((sums.T @ sums).toarray()) * number / (number - 1)
 
 
 def _moments(x: FloatArray, w: FloatArray, codes: IntArray) -> tuple[float, float, float]:

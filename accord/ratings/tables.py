@@ -1,4 +1,4 @@
-"""A fit as people read it: ratings with ranks, differences, win probabilities.
+"""A fit as people read it: ratings with ranks, differences, win probabilities, effects.
 
 A rating's interval is about its distance from the mean of its group; whether two policies
 differ is the question of their difference, which has an interval of its own. Each standard
@@ -7,16 +7,17 @@ clusters the first can be far too small by luck (Angrist and Pischke 2009, secti
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from scipy import stats
-from scipy.special import expit
 
-from accord.ratings.bradley_terry import Fit
-from accord.ratings.elo import POINTS_PER_NAT
+from accord.ratings.contrasts import difference_variances, members
+from accord.ratings.fitted import Fit
 from accord.ratings.intervals import critical_value
+from accord.ratings.ranks import simultaneous_ranks
 from accord.ratings.votes import FloatArray
 
 
@@ -48,14 +49,25 @@ class Difference:
     p_value: float  #: of no difference, two-sided
 
 
+@dataclass(frozen=True)
+class Effect:
+    """What a covariate is worth: it was taken out of the ratings."""
+
+    name: str
+    points: float  #: for a difference of 1 in the covariate; for ``side``, half of first − second
+    se: float
+    low: float
+    high: float
+    p_value: float  #: of no effect, two-sided
+
+
 def ratings_table(fit: Fit, confidence: float = 0.95) -> tuple[Rating, ...]:
     """Ratings in Elo points, best first within each group.
 
-        rating ± t · se;  rank_low = 1 + number of policies shown to be better,
-        rank_high = group size − number shown to be worse, all pairs tested together
+        rating ± t · se;  ranks that hold for all policies of a group at once
 
     Args:
-        fit: from ``bradley_terry``.
+        fit: of any model.
         confidence: of each interval, and of all ranks of a group holding at once.
 
     Returns:
@@ -64,23 +76,23 @@ def ratings_table(fit: Fit, confidence: float = 0.95) -> tuple[Rating, ...]:
     Raises:
         ValueError: a confidence outside 0..1.
 
-    Source: simultaneous ranks from simultaneous differences as in Mogstad et al. 2024, here
-    with Bonferroni's correction over the pairs of a group.
+    Source: intervals as in the module's docstring; ranks: ``ranks.simultaneous_ranks``.
 
-    >>> from accord.ratings import bradley_terry, votes
+    >>> from accord.ratings import votes
+    >>> from accord.ratings.fit import fit
     >>> three_to_one = votes.from_pairs(["x"] * 4, ["y"] * 4, [1, 1, 1, 0])
-    >>> best = ratings_table(bradley_terry.fit(three_to_one, prior_sd=None, cluster=()))[0]
+    >>> best = ratings_table(fit(three_to_one, prior_sd=None, cluster=()))[0]
     >>> best.name, round(2 * best.rating, 1), (best.rank_low, best.rank_high)
     ('x', 190.8, (1, 2))
     """
     multiple = critical_value(confidence, fit.degrees_of_freedom)
+    ranks = simultaneous_ranks(fit, confidence)
+    ratings = fit.strengths * fit.points_per_unit
+    errors = _standard_errors(fit.covariance, fit.model_covariance) * fit.points_per_unit
     rows = []
-    for number, group in enumerate(fit.groups):
-        members = [fit.names.index(name) for name in group]
-        better = _shown_better(fit, members, confidence)
-        for place, i in enumerate(members):
-            rating = float(fit.strengths[i]) * POINTS_PER_NAT
-            se = _standard_error(fit, np.eye(len(fit.names))[i])  # the strengths are centered
+    for number, part in enumerate(members(fit)):
+        for i in part.tolist():
+            rating, se = float(ratings[i]), float(errors[i])
             rows.append(
                 Rating(
                     name=fit.names[i],
@@ -88,8 +100,8 @@ def ratings_table(fit: Fit, confidence: float = 0.95) -> tuple[Rating, ...]:
                     se=se,
                     low=rating - multiple * se,
                     high=rating + multiple * se,
-                    rank_low=1 + int(better[:, place].sum()),
-                    rank_high=len(members) - int(better[place].sum()),
+                    rank_low=ranks[i].low,
+                    rank_high=ranks[i].high,
                     votes=float(fit.votes[i]),
                     group=number,
                 )
@@ -97,14 +109,17 @@ def ratings_table(fit: Fit, confidence: float = 0.95) -> tuple[Rating, ...]:
     return tuple(sorted(rows, key=lambda row: (row.group, -row.rating, row.name)))
 
 
-def differences(fit: Fit, confidence: float = 0.95) -> tuple[Difference, ...]:
+def differences(
+    fit: Fit, confidence: float = 0.95, *, among: Sequence[str] | None = None
+) -> tuple[Difference, ...]:
     """Every two policies of one group; pairs of different groups do not appear.
 
-        (θ_a − θ_b) · 173.72 ± t · se of the difference
+        (θ_a − θ_b) · points per unit ± t · se of the difference
 
     Args:
-        fit: from ``bradley_terry``.
+        fit: of any model.
         confidence: of each interval on its own.
+        among: only these policies; thousands of them have millions of differences.
 
     Returns:
         One row a pair, in the order of ``fit.names``.
@@ -114,86 +129,109 @@ def differences(fit: Fit, confidence: float = 0.95) -> tuple[Difference, ...]:
 
     Source: Bradley and Terry 1952; intervals as in the module's docstring.
 
-    >>> from accord.ratings import bradley_terry, votes
+    >>> from accord.ratings import votes
+    >>> from accord.ratings.fit import fit
     >>> three_to_one = votes.from_pairs(["x"] * 4, ["y"] * 4, [1, 1, 1, 0])
-    >>> gap = differences(bradley_terry.fit(three_to_one, prior_sd=None, cluster=()))[0]
+    >>> gap = differences(fit(three_to_one, prior_sd=None, cluster=()))[0]
     >>> gap.a, gap.b, round(gap.difference, 2), round(gap.p_a_beats_b, 6)
     ('x', 'y', 190.85, 0.75)
     """
     multiple = critical_value(confidence, fit.degrees_of_freedom)
+    wanted = set(fit.names if among is None else among)
+    errors = np.sqrt(difference_variances(fit))
+    rows: list[Difference] = []
+    for part in members(fit):
+        chosen = [i for i in part.tolist() if fit.names[i] in wanted]
+        if len(chosen) < 2:  # noqa: PLR2004 - a pair
+            continue
+        first, second = np.array(list(combinations(chosen, 2))).T
+        gaps, se = fit.strengths[first] - fit.strengths[second], errors[first, second]
+        half, points = multiple * se * fit.points_per_unit, gaps * fit.points_per_unit
+        columns = (
+            [fit.names[i] for i in first],
+            [fit.names[i] for i in second],
+            points.tolist(),
+            (points - half).tolist(),
+            (points + half).tolist(),
+            fit.win_probability(gaps).tolist(),
+            _p_values(gaps, se, fit.degrees_of_freedom).tolist(),
+        )
+        rows += [Difference(*row) for row in zip(*columns, strict=True)]
+    return tuple(rows)
+
+
+def effects(fit: Fit, confidence: float = 0.95) -> tuple[Effect, ...]:
+    """What each covariate of a fit is worth, in points.
+
+        β · points per unit ± t · se
+
+    Args:
+        fit: with covariates.
+        confidence: of each interval on its own.
+
+    Returns:
+        One row a covariate. ``side`` is +1 for the first place and −1 for the second: the gap
+        of two equal policies grows by its points when one is shown first.
+
+    Raises:
+        ValueError: a confidence outside 0..1.
+
+    Source: Davidson and Beaver 1977 for the side; intervals as in the module's docstring.
+
+    >>> from accord.ratings import votes
+    >>> from accord.ratings.fit import fit
+    >>> first = votes.from_columns(["x"] * 4, ["y"] * 4, [1, 1, 0, 0], a_first=[1, 1, 1, 0])
+    >>> side = effects(fit(first, covariates=["side"], cluster=()))[0]
+    >>> side.name, side.points > 0, side.low < 0 < side.high
+    ('side', True, True)
+    """
+    multiple = critical_value(confidence, fit.degrees_of_freedom)
+    se = _standard_errors(fit.coefficient_covariance, fit.coefficient_model_covariance)
+    p_values = _p_values(fit.coefficients, se, fit.degrees_of_freedom)
     rows = []
-    for group in fit.groups:
-        for a, b in combinations(group, 2):
-            gap, se = _gap(fit, fit.names.index(a), fit.names.index(b))
-            rows.append(
-                Difference(
-                    a=a,
-                    b=b,
-                    difference=gap,
-                    low=gap - multiple * se,
-                    high=gap + multiple * se,
-                    p_a_beats_b=float(expit(gap / POINTS_PER_NAT)),
-                    p_value=float(2 * stats.t.sf(abs(gap) / se, fit.degrees_of_freedom)),
-                )
-            )
+    for i, name in enumerate(fit.covariates):
+        points, error = (float(v[i]) * fit.points_per_unit for v in (fit.coefficients, se))
+        low, high = points - multiple * error, points + multiple * error
+        rows.append(Effect(name, points, error, low, high, float(p_values[i])))
     return tuple(rows)
 
 
 def win_probability_matrix(fit: Fit) -> FloatArray:
     """Fitted probability that the row's response is preferred to the column's.
 
-        σ(θ_row − θ_column)
+        σ(θ_row − θ_column),  or what the model has in its place
 
     Args:
-        fit: from ``bradley_terry``.
+        fit: of any model.
 
     Returns:
         [policies, policies] in the order of ``fit.names``; 0.5 on the diagonal, NaN for
         policies of different groups. For a fit with ties: given that there is no tie.
 
-    Source: Bradley and Terry 1952.
+    Source: Bradley and Terry 1952; ``Fit.win_probability`` for the other models.
 
-    >>> from accord.ratings import bradley_terry, votes
+    >>> from accord.ratings import votes
+    >>> from accord.ratings.fit import fit
     >>> three_to_one = votes.from_pairs(["x"] * 4, ["y"] * 4, [1, 1, 1, 0])
-    >>> win_probability_matrix(bradley_terry.fit(three_to_one, prior_sd=None)).round(6)
+    >>> win_probability_matrix(fit(three_to_one, prior_sd=None)).round(6)
     array([[0.5 , 0.75],
            [0.25, 0.5 ]])
     """
     matrix = np.full((len(fit.names), len(fit.names)), math.nan)
-    for group in fit.groups:
-        members = np.array([fit.names.index(name) for name in group])
-        strengths = fit.strengths[members]
-        matrix[np.ix_(members, members)] = expit(strengths[:, None] - strengths[None, :])
+    for part in members(fit):
+        gaps = fit.strengths[part][:, None] - fit.strengths[part][None, :]
+        matrix[np.ix_(part, part)] = fit.win_probability(gaps)
     return matrix
 
 
-def _standard_error(fit: Fit, contrast: FloatArray) -> float:
-    """Of a weighted sum of strengths, in points."""
-    variance = max(
-        float(contrast @ fit.covariance @ contrast),
-        float(contrast @ fit.model_covariance @ contrast),
-        0.0,
-    )
-    return math.sqrt(variance) * POINTS_PER_NAT
+def _standard_errors(covariance: FloatArray, least: FloatArray) -> FloatArray:
+    """Square roots of the larger of two diagonals."""
+    if not covariance.size:
+        return np.zeros(0)
+    return np.asarray(np.sqrt(np.maximum(np.maximum(np.diag(covariance), np.diag(least)), 0.0)))
 
 
-def _gap(fit: Fit, i: int, j: int) -> tuple[float, float]:
-    """Difference of two ratings and its standard error, in points."""
-    contrast = np.zeros(len(fit.names))
-    contrast[i], contrast[j] = 1, -1
-    return float(contrast @ fit.strengths) * POINTS_PER_NAT, _standard_error(fit, contrast)
-
-
-def _shown_better(fit: Fit, members: list[int], confidence: float) -> FloatArray:
-    """[i, j] is 1 where i is shown to be better than j, all pairs of the group together."""
-    better = np.zeros((len(members), len(members)))
-    pairs = list(combinations(range(len(members)), 2))
-    if not pairs:
-        return better
-    together = 1 - (1 - confidence) / len(pairs)
-    multiple = critical_value(together, fit.degrees_of_freedom)
-    for i, j in pairs:
-        gap, se = _gap(fit, members[i], members[j])
-        if abs(gap) > multiple * se:
-            better[(i, j) if gap > 0 else (j, i)] = 1
-    return better
+def _p_values(value: FloatArray, se: FloatArray, degrees_of_freedom: float) -> FloatArray:
+    """Two-sided, of no difference."""
+    ratio = np.abs(value) / np.maximum(se, np.finfo(float).tiny)
+    return np.asarray(2 * stats.t.sf(ratio, degrees_of_freedom))

@@ -176,7 +176,7 @@ def _ratings(facts: Facts) -> list[Alarm]:
     if ratings is None:
         return []
     return [
-        Alarm(f"Ratings: {warned.message or warned.code}", ratings.source)
+        Alarm(f"Ratings: {(warned.message or warned.code).rstrip('.')}.", ratings.source)
         for warned in ratings.value.warnings
     ]
 

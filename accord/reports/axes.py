@@ -4,14 +4,17 @@ Figures are drawn in percent of their frame, so that they are as wide as the pag
 their text keeps its size, on a desk and on a phone.
 """
 
+import itertools
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from accord.reports.estimates import Unit, show, significant
 
 NEARLY = 1e-9  # values closer than this, relative to their size, are drawn as one
 TINIEST = 1e-100  # a difference this small is none
+MOST_DIGITS = 12  # of a label
+BLUR = 1e-3  # of a step: a label may be that far from its value
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)  # people read these steps without thinking
 
 
@@ -70,7 +73,8 @@ def axis_for(
         values: what has to be held; unknown values are skipped.
         include: further values that have to be on the axis.
         ticks: how many labels are wanted.
-        unit: how the labels are written; with three significant digits if not given.
+        unit: how the labels are written; with three significant digits if not given. Where
+            neighbours differ by less than that shows, more digits are written.
         snug: end where the data end, rather than at the next label.
 
     >>> [tick.text for tick in axis_for([1.2, 9.1], include=(0,)).ticks]
@@ -88,8 +92,29 @@ def axis_for(
     marks = [float(f"{i * step:.12g}") for i in range(first, last + 1)]
     first_mark, last_mark = (low, high) if snug else (marks[0], marks[-1])
     inside = [mark for mark in marks if first_mark <= mark <= last_mark]
-    written = [(mark, significant(mark) if unit is None else show(mark, unit)) for mark in inside]
-    return _axis(first_mark, last_mark, written)
+    return _axis(first_mark, last_mark, list(zip(inside, _labels(inside, unit), strict=True)))
+
+
+def _labels(marks: list[float], unit: Unit | None) -> list[str]:
+    """The marks in writing, with as many digits as it takes to tell them apart evenly.
+
+    >>> _labels([0.7025, 0.705], None), _labels([0.5, 0.525], Unit(0, 100, "%"))
+    (['0.7025', '0.705'], ['50.0%', '52.5%'])
+    """
+    slack = BLUR * min((b - a for a, b in itertools.pairwise(marks)), default=math.inf)
+    if unit is None:
+        found = (d for d in range(3, MOST_DIGITS) if _off(marks, f".{d - 1}e") <= slack)
+        digits = next(found, MOST_DIGITS)
+        return [significant(mark, digits) for mark in marks]
+    scaled = [mark * unit.scale for mark in marks]
+    few = range(unit.decimals, MOST_DIGITS)
+    decimals = next((d for d in few if _off(scaled, f".{d}f") <= slack * unit.scale), MOST_DIGITS)
+    return [show(mark, replace(unit, decimals=decimals)) for mark in marks]
+
+
+def _off(values: list[float], written: str) -> float:
+    """How far the worst of the values is from what is written of it."""
+    return max((abs(float(format(value, written)) - value) for value in values), default=0.0)
 
 
 def _step(rough: float) -> float:

@@ -135,8 +135,8 @@ def duration(seconds: float | None) -> str:
     return f"{minutes}{SPACE}min {rest}{SPACE}s"
 
 
-def significant(value: float | None) -> str:
-    """A number of unknown size with three significant digits, for axes and metrics.
+def significant(value: float | None, digits: int = 3) -> str:
+    """A number of unknown size with so many significant digits, for axes and metrics.
 
     >>> significant(0.012345), significant(3125.0).replace(SPACE, "_"), significant(2e-6)
     ('0.0123', '3_125', '2e−6')
@@ -145,9 +145,10 @@ def significant(value: float | None) -> str:
         return MISSING
     size = abs(value)
     if size and (size < TINY or size >= HUGE):
-        mantissa, exponent = f"{value:.2e}".split("e")
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
         mantissa = mantissa.rstrip("0").rstrip(".")
         return f"{mantissa}e{int(exponent)}".replace("-", MINUS)
     if size >= BIG:
-        return f"{value:,.0f}".replace(",", SPACE).replace("-", MINUS)
-    return f"{value:.3g}".replace("-", MINUS)
+        decimals = max(0, digits - len(str(int(size))))
+        return f"{value:,.{decimals}f}".replace(",", SPACE).replace("-", MINUS)
+    return f"{value:.{digits}g}".replace("-", MINUS)

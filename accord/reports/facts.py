@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from accord.reports.collected import Collected, collected
 from accord.reports.policies import Policies
 from accord.reports.preference_files import (
     PreferenceEvaluation,
@@ -49,7 +50,7 @@ class Facts:
     scores: Sourced[Scores] | None
     samples: Sourced[list[SampledPrompt]] | None
     ratings: tuple[Sourced[Ratings], ...]
-    votes: tuple[Sourced[Votes], ...]
+    collected: Collected | None
     preference_models: tuple[PreferenceEvaluation, ...]
     text_baselines: tuple[TextBaseline, ...]
     learning: tuple[Learning, ...]
@@ -85,11 +86,6 @@ class Facts:
     def last_ratings(self) -> Sourced[Ratings] | None:
         """The ratings over all votes so far."""
         return self.ratings[-1] if self.ratings else None
-
-    @property
-    def last_votes(self) -> Sourced[Votes] | None:
-        """The votes that the last ratings rest on."""
-        return self.votes[-1] if self.votes else None
 
     @property
     def temperatures(self) -> list[float]:
@@ -142,7 +138,7 @@ def gather(run: Run) -> Facts:
         scores=scores[-1] if scores else None,
         samples=samples[-1] if samples else None,
         ratings=tuple(ratings),
-        votes=tuple(votes),
+        collected=collected(run, votes),
         preference_models=tuple(
             _known(read_evaluation(run, s) for s in run.of_stage("preference_model"))
         ),

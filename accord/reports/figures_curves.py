@@ -30,7 +30,6 @@ class Series:
     points: tuple[Point, ...]
     line: bool = True
     dots: bool = True
-    hollow: bool = False  #: rings, to tell apart what would else only differ in colour
 
 
 @dataclass(frozen=True)

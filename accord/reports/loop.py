@@ -92,16 +92,17 @@ def _labelers(facts: Facts) -> Box:
 
 
 def _ledger(facts: Facts) -> Box:
-    votes = facts.last_votes
-    if votes is None:
+    found = facts.collected
+    if found is None:
         return _box("Ledger", [], None)
-    digest = votes.value.votes_digest
+    times = len(found.sources)
     lines = [
-        f"{count(votes.value.votes)} preferences" if votes.value.votes is not None else "",
-        f"on {count(votes.value.comparisons)} comparisons" if votes.value.comparisons else "",
-        f"digest {digest[:8]}" if digest else "",
+        f"{count(found.votes)} preferences",
+        f"on {count(found.comparisons)} comparisons" if found.comparisons else "",
+        f"digest {found.digest[:8]}" if found.digest else "",
+        f"in {count(times)} collections" if times > 1 else "",
     ]
-    return _box("Ledger", lines, votes.source)
+    return _box("Ledger", lines, found.sources[-1][1])
 
 
 def _ratings(facts: Facts) -> Box:

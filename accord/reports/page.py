@@ -1,22 +1,16 @@
 """Put the report together: read the run, fill the sections, write one self-contained file."""
 
-import base64
-import functools
-import hashlib
-import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
-from accord.config import InputError
 from accord.reports.alarms import Alarm, alarms
 from accord.reports.claims import Claim, claims
-from accord.reports.estimates import PERCENT, PLAIN, count, show
 from accord.reports.facts import Facts, gather, how
 from accord.reports.figures_intervals import Figure
+from accord.reports.html import content_security_policy, environment, write_page
 from accord.reports.loop import Loop, loop
 from accord.reports.picks import SideBySide, side_by_side
 from accord.reports.read import read_run
@@ -95,7 +89,7 @@ def build(directory: Path) -> Path:
         InputError: the directory is no run, or the report cannot be written into it.
     """
     page = compose(gather(read_run(directory)))
-    return _write(directory / NAME, render(page))
+    return write_page(directory / NAME, render(page))
 
 
 def compose(facts: Facts) -> Page:
@@ -130,57 +124,5 @@ def compose(facts: Facts) -> Page:
 def render(page: Page) -> str:
     """The page as HTML. Text of models and people is escaped: it is data, never markup."""
     css = (resources.files("accord.reports") / "templates" / "style.css").read_text("utf-8")
-    template = _environment().get_template("report.html")
+    template = environment().get_template("report.html")
     return template.render(page=page, css=Markup(css), policy=content_security_policy(css))
-
-
-@functools.cache
-def _environment() -> jinja2.Environment:
-    """The templates; kept, because compiling them takes longer than filling them."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("accord.reports"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_visible,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        count=count,
-        percent=lambda value: show(value, PERCENT),
-        plain=lambda value: show(value, PLAIN),
-    )
-    return environment
-
-
-CONTROL = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}
-
-
-def _visible(value: object) -> object:
-    """Control characters that a model wrote as their pictures, ␀ for NUL; HTML cannot hold them."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return value.translate(CONTROL)
-    return value
-
-
-def content_security_policy(css: str) -> str:
-    """Nothing may be loaded or run; the one style sheet is let in by its hash."""
-    hashed = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{hashed}'; base-uri 'none'; form-action 'none'"
-
-
-def _write(path: Path, text: str) -> Path:
-    """Write atomically, so that a reader never sees half a report."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        # a model can write half a surrogate pair, which UTF-8 cannot hold
-        with temporary.open("w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(
-            f"cannot write `{path}`: {error.strerror}; make room or allow writing there"
-        ) from error
-    return path

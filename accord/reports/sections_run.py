@@ -130,7 +130,7 @@ def missing(facts: Facts) -> list[str]:
         (facts.scores is None, "No evaluation: no win rates, no bars by criterion or kind."),
         (facts.samples is None, "No samples: no answers side by side."),
         (not facts.ratings, "No ratings: no Elo, no labelers."),
-        (not facts.votes, "No collected votes: no count and no digest of the ledger."),
+        (facts.collected is None, "No collected votes: no count and no digest of the ledger."),
         (not facts.preference_models, "No preference-model evaluation: no accuracy, no ceiling."),
         (not facts.learning, "No metrics: no learning curves."),
     ]

@@ -41,7 +41,7 @@ class KeyCount:
     name: str
     text: str
     note: str
-    source: Source
+    sources: tuple[tuple[str, Source], ...]  #: by the name of their stage
 
 
 def headline(facts: Facts) -> Headline:
@@ -156,9 +156,8 @@ def _accuracy(facts: Facts) -> list[KeyNumber | KeyCount]:
 
 
 def _votes(facts: Facts) -> list[KeyNumber | KeyCount]:
-    votes = facts.last_votes
-    if votes is None or votes.value.votes is None:
+    found = facts.collected
+    if found is None:
         return []
-    people = len(votes.value.labelers)
-    note = f"by {count(people)} labelers" if people else ""
-    return [KeyCount("preferences collected", count(votes.value.votes), note, votes.source)]
+    note = f"by {count(found.labelers)} labelers" if found.labelers else ""
+    return [KeyCount("preferences collected", count(found.votes), note, found.sources)]

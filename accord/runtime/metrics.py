@@ -9,20 +9,16 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 SIGNIFICANT_DIGITS = 6
 
 
-class MetricsSink(Protocol):
-    """Whatever numbers by step are sent to."""
-
-    def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Take the metrics of one step; keys are ``group/name``."""
-
-
 class MetricsLog:
-    """The two files of a stage; ``log`` repeats with the seed, ``log_time`` does not."""
+    """The two files of a stage; ``log`` repeats with the seed, ``log_time`` does not.
+
+    Keys are ``group/name``.
+    """
 
     def __init__(self, out: Path) -> None:
         self._metrics = out / "metrics.jsonl"

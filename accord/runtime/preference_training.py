@@ -11,7 +11,8 @@ response (Ouyang et al. 2022, arXiv:2203.02155, section 3.5).
 import functools
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from accord.runtime.parallel import in_order, parts
 from accord.runtime.seeding import generator
 from accord.runtime.steps import steps_left
 
+CHUNK = 1024  # comparisons tokenised at a time
 Evaluate = Callable[[], dict[str, float]]
 
 
@@ -41,14 +43,13 @@ class Item:
     """One comparison, ready for the model.
 
     Attributes:
-        conversations: prompt and response tokens, one list for each of the K responses.
+        conversations: prompt and response tokens of each of the K responses, 4 bytes a token: as
+            lists of Python's numbers, a set of 50,000 long pairs would take gigabytes.
         wins: ``wins[i][j]``, how many labelers put response i above response j.
-        labeled: the record itself.
     """
 
-    conversations: list[list[int]]
+    conversations: list[Sequence[int]]
     wins: list[list[float]]
-    labeled: LabeledComparison
 
     @property
     def longest(self) -> int:
@@ -61,6 +62,7 @@ class Items:
     """Comparisons that can be used, and how many could not."""
 
     items: list[Item]
+    records: list[LabeledComparison]  #: of the same comparisons, if they were to be kept
     too_long: int  #: a conversation exceeds the context
     undecided: int  #: no labeler put any response above another
 
@@ -125,42 +127,49 @@ class Heads:
 
 def prepare(
     tokenizer: PreTrainedTokenizerBase,
-    comparisons: Sequence[LabeledComparison],
+    comparisons: Iterable[LabeledComparison],
     *,
     model: PreTrainedModel,
     context: int,
     ties: Ties,
     minimum_strength: int,
+    keep_records: bool = True,
 ) -> Items:
     """Tokenise comparisons and count what labelers said about them.
 
     Args:
         tokenizer: the model's.
-        comparisons: with their preferences.
+        comparisons: with their preferences; read once, some at a time.
         model: its own context is a limit as well.
         context: the most tokens of a conversation.
         ties: what equal ranks count.
         minimum_strength: weaker preferences are left out.
+        keep_records: an evaluation needs the comparisons themselves, training does not.
 
     Raises:
         InputError: no comparison is left.
     """
     limit = min(context, context_length(model) or context)
-    encoded = encode_comparisons(tokenizer, [c.comparison for c in comparisons], context=limit)
-    items, undecided = [], 0
-    for labeled, tokens in zip(comparisons, encoded, strict=True):
-        table = wins(labeled, ties=ties, minimum_strength=minimum_strength)
-        if not any(map(any, table)):
-            undecided += 1
-        elif tokens is not None:
-            conversations = [[*tokens.prompt, *response] for response in tokens.responses]
-            items.append(Item(conversations, table, labeled))
+    items: list[Item] = []
+    records: list[LabeledComparison] = []
+    count = undecided = 0
+    remaining = iter(comparisons)
+    while chunk := list(itertools.islice(remaining, CHUNK)):
+        count += len(chunk)
+        encoded = encode_comparisons(tokenizer, [c.comparison for c in chunk], context=limit)
+        for labeled, tokens in zip(chunk, encoded, strict=True):
+            table = wins(labeled, ties=ties, minimum_strength=minimum_strength)
+            if not any(map(any, table)):
+                undecided += 1
+            elif tokens is not None:
+                items.append(Item([array("i", tokens.prompt + r) for r in tokens.responses], table))
+                records += [labeled] if keep_records else []
     if not items:
         raise InputError(
-            f"none of {len(comparisons)} comparisons is decided and fits `context` = {limit} "
+            f"none of {count} comparisons is decided and fits `context` = {limit} "
             "tokens; raise it or give other comparisons"
         )
-    return Items(items, len(comparisons) - undecided - len(items), undecided)
+    return Items(items, records, count - undecided - len(items), undecided)
 
 
 def score_all(

@@ -23,7 +23,7 @@ from accord.data.preferences import Ties
 from accord.functional.preference import normalise
 from accord.models import scalar_head
 from accord.models.load import load_scalar_model, save_model
-from accord.records import Comparison, LabeledComparison, read_records
+from accord.records import Comparison, LabeledComparison, iterate_records, read_records
 from accord.runtime import artifacts, preference_training
 from accord.runtime.model_source import ModelSource, locate
 from accord.runtime.preference_evaluation import Reading, evaluate, held_out_metrics
@@ -85,7 +85,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
         found = preference_training.score_all(
             model, test.items, microbatch_size=config.microbatch_size
         )
-        return evaluate([item.labeled for item in test.items], found, reading)
+        return evaluate(test.records, found, reading)
 
     plan = _plan(config)
     preference_training.fit(
@@ -135,11 +135,12 @@ def _prepared(
     folder = artifacts.payload(inputs.comparisons)
     return preference_training.prepare(
         tokenizer,
-        read_records(folder / f"comparisons-{split}.jsonl", LabeledComparison),
+        iterate_records(folder / f"comparisons-{split}.jsonl", LabeledComparison),
         model=model,
         context=config.context,
         ties=config.ties,
         minimum_strength=config.minimum_strength,
+        keep_records=split == "test",
     )
 
 

@@ -7,6 +7,7 @@ better response added, one epoch. Differs from it in: comparisons are used as th
 are not made binary, since no token says GOOD or BAD in the conversation format.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from accord.data.chat import render_prompt
 from accord.data.preferences import Ties
 from accord.data.splits import split_of
 from accord.models.load import load_both_heads, save_model
-from accord.records import LabeledComparison, read_records
+from accord.records import LabeledComparison, iterate_records
 from accord.runtime import artifacts, preference_training
 from accord.runtime.input_files import input_file
 from accord.runtime.model_source import ModelSource, locate
@@ -78,7 +79,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
         found = preference_training.score_all(
             model, test.items, microbatch_size=config.microbatch_size
         )
-        return evaluate([item.labeled for item in test.items], found, reading)
+        return evaluate(test.records, found, reading)
 
     preference_training.fit(
         heads,
@@ -132,26 +133,33 @@ def _prepared(
     tokenizer: PreTrainedTokenizerBase,
 ) -> tuple[Items, Items]:
     """Training and held-out comparisons; all comparisons of a prompt are on one side."""
-    records = read_records(input_file(inputs.comparisons, FILE), LabeledComparison)
-    sides: dict[str, list[LabeledComparison]] = {"train": [], "test": []}
-    for labeled in records:
-        text = render_prompt(labeled.comparison.prompt)
-        sides[split_of(text, fraction=config.test_fraction, seed=config.seed)].append(labeled)
-    for side, chosen in sides.items():
-        if not chosen:
-            raise InputError(
-                f"`test_fraction` = {config.test_fraction} leaves no {side} comparisons out of "
-                f"{len(records)}; change it or give more"
-            )
+    path = input_file(inputs.comparisons, FILE)
     train, test = (
         preference_training.prepare(
             tokenizer,
-            sides[side],
+            _side(path, side, config),
             model=model,
             context=config.context,
             ties=config.ties,
             minimum_strength=config.minimum_strength,
+            keep_records=side == "test",
         )
         for side in ("train", "test")
     )
     return train, test
+
+
+def _side(path: Path, side: str, config: Config) -> Iterator[LabeledComparison]:
+    """The comparisons of one side, read anew for each, so that they need not be held."""
+    count = chosen = 0
+    for labeled in iterate_records(path, LabeledComparison):
+        count += 1
+        text = render_prompt(labeled.comparison.prompt)
+        if split_of(text, fraction=config.test_fraction, seed=config.seed) == side:
+            chosen += 1
+            yield labeled
+    if not chosen:
+        raise InputError(
+            f"`test_fraction` = {config.test_fraction} leaves no {side} comparisons out of "
+            f"{count}; change it or give more"
+        )

@@ -7,34 +7,28 @@ responses of a ranking are one vote, and the intervals allow for votes of one la
 on one prompt, being alike.
 """
 
-import math
 import statistics
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import Field
 
 from accord.config import InputError, StageConfig, StageInputs
-from accord.ratings import agreement, bradley_terry, elo, tables
+from accord.data.vote_files import labeled_comparisons, rankings_of, vote_files
+from accord.ratings import elo
+from accord.ratings.fit import PRIOR_SD, Fit, fit
+from accord.ratings.labeler_table import agreement_summary, labeler_rows
+from accord.ratings.summary import rating_summary
 from accord.ratings.votes import Ranking, Votes, from_rankings
-from accord.records import LabeledComparison, read_records
+from accord.records import LabeledComparison
 from accord.runtime import artifacts
 from accord.runtime.json_numbers import plain
 from accord.runtime.metrics import MetricsLog
 from accord.runtime.seeding import derive, numpy_generator
 
-FILES = ("comparisons-train.jsonl", "comparisons-test.jsonl")
 Cluster = Literal["labeler", "prompt"]
 CLUSTERS: tuple[Cluster, ...] = ("labeler", "prompt")
 ELO_ORDERS = 50  # replays in random order that show how much Elo depends on it
-ALPHA_DRAWS = 200  # bootstrap resamples
-MODELS: dict[str, Callable[..., bradley_terry.Fit]] = {
-    "bradley_terry": bradley_terry.fit,
-    "davidson": bradley_terry.fit_davidson,
-}
 
 
 class Inputs(StageInputs):
@@ -47,78 +41,65 @@ class Config(StageConfig):
     """How policies are rated; docs/stages/rate.md has the sources."""
 
     seed: int = 0  #: of the bootstrap of alpha and of the orders in which Elo is replayed
-    model: Literal["bradley_terry", "davidson"] = "bradley_terry"  #: ties as half wins, or modelled
+    #: ties are half wins in the first two and modelled in the others; the last takes rankings whole
+    model: Literal["bradley_terry", "thurstone", "davidson", "rao_kupper", "plackett_luce"] = (
+        "bradley_terry"
+    )
     confidence: float = Field(0.95, gt=0, lt=1)  #: of every interval
     elo_step: float = Field(16.0, gt=0)  #: points that one vote can move an Elo rating at most
     #: standard deviation of each strength's normal prior, nats; 0 is maximum likelihood
-    prior_sd: float = Field(bradley_terry.PRIOR_SD, ge=0)
+    prior_sd: float = Field(PRIOR_SD, ge=0)
     #: votes of one labeler, and votes on one prompt, may be alike; empty takes them as independent
     cluster: list[Cluster] = Field(default_factory=lambda: list(CLUSTERS))
+    #: what is taken out of the ratings: which response was shown first, and how long they are
+    control: list[Literal["side", "length"]] = Field(default_factory=list)
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> None:
     """Rate every policy; ``output/`` holds ``ratings.json`` and the same for people in Markdown."""
-    labeled = _read(inputs.comparisons)
-    votes = from_rankings(_rankings(labeled))
+    files = vote_files(artifacts.payload(inputs.comparisons))
+    labeled = [one for file in files for one in labeled_comparisons(file)]
+    rankings = rankings_of(labeled)
     try:
-        fit = MODELS[config.model](votes, prior_sd=config.prior_sd or None, cluster=config.cluster)
+        votes = from_rankings(rankings)
+        fitted = fit(
+            rankings if config.model == "plackett_luce" else votes,
+            config.model,
+            prior_sd=config.prior_sd or None,
+            cluster=config.cluster,
+            covariates=config.control,
+        )
     except ValueError as error:
         raise InputError(f"cannot rate `{inputs.comparisons}`: {error}") from error
-    ratings = plain(_ratings(config, labeled, votes, fit))
+    ratings = plain(
+        _ratings(config, labeled, votes, fitted) | _people(config, labeled, rankings, votes)
+    )
     artifacts.write_json(out / "output" / "ratings.json", ratings)
     artifacts.write_text(out / "output" / "ratings.md", _markdown(ratings))
     _log(out, ratings)
 
 
-def _read(path: Path) -> list[LabeledComparison]:
-    place = artifacts.payload(path)
-    files = [place] if place.is_file() else [place / name for name in FILES]
-    found = [file for file in files if file.is_file() and file.stat().st_size]
-    if not found:
-        raise InputError(
-            f"`{place}` holds neither `{FILES[0]}` nor `{FILES[1]}` with comparisons in it; "
-            "give a collect artifact"
-        )
-    return [labeled for file in found for labeled in read_records(file, LabeledComparison)]
-
-
-def _rankings(labeled: list[LabeledComparison]) -> list[Ranking]:
-    return [
-        Ranking(
-            names=tuple(response.policy for response in one.comparison.responses),
-            ranks=preference.ranks,
-            labeler=preference.labeler,
-            prompt=one.comparison.prompt.id,
-            comparison=one.comparison.id,
-            shown_order=preference.shown_order,
-        )
-        for one in labeled
-        for preference in one.preferences
-    ]
-
-
 def _ratings(
-    config: Config, labeled: list[LabeledComparison], votes: Votes, fit: bradley_terry.Fit
+    config: Config, labeled: list[LabeledComparison], votes: Votes, fitted: Fit
 ) -> dict[str, Any]:
     sequential, spread = _elo(config, votes)
-    return {
-        "model": config.model,
-        "confidence": config.confidence,
-        "n_votes": len(votes),
+    return rating_summary(votes, fitted, config.confidence) | {
         "n_comparisons": len(labeled),
-        "n_preferences": sum(len(one.preferences) for one in labeled),
-        "n_labelers": len(votes.labelers),
-        "n_prompts": len(votes.prompts),
-        "tie_rate": float((votes.outcome == 0.5).mean()),  # noqa: PLR2004 - a tie
-        "tie": fit.tie,
-        "groups": [list(group) for group in fit.groups],
-        "warnings": [problem._asdict() for problem in fit.problems],
-        "ratings": [asdict(row) for row in tables.ratings_table(fit, config.confidence)],
-        "differences": [asdict(row) for row in tables.differences(fit, config.confidence)],
         "elo": sequential,
         "elo_order_sd": spread,
-        "win_matrix": _win_matrix(votes, fit),
-        "agreement": _agreement(config, votes),
+    }
+
+
+def _people(
+    config: Config, labeled: list[LabeledComparison], rankings: list[Ranking], votes: Votes
+) -> dict[str, Any]:
+    return {
+        "n_preferences": len(rankings),
+        "n_labelers": len(votes.labelers),
+        "n_prompts": len(votes.prompts),
+        "agreement": agreement_summary(
+            votes, config.confidence, rankings=rankings, seed=derive(config.seed, "alpha")
+        ),
         "labelers": _labelers(config, labeled, votes),
     }
 
@@ -139,56 +120,6 @@ def _elo(config: Config, votes: Votes) -> tuple[dict[str, float], dict[str, floa
     return start | elo.replay(games, elo_step=config.elo_step), spread
 
 
-def _win_matrix(votes: Votes, fit: bradley_terry.Fit) -> dict[str, Any]:
-    """Row against column: votes, the observed win rate with ties as half, the fitted one."""
-    number = len(votes.names)
-    wins, n = np.zeros((number, number)), np.zeros((number, number))
-    np.add.at(wins, (votes.a, votes.b), votes.outcome)
-    np.add.at(wins, (votes.b, votes.a), 1 - votes.outcome)
-    for ends in ((votes.a, votes.b), (votes.b, votes.a)):
-        np.add.at(n, ends, 1)
-    n[np.diag_indices(number)] = 0
-    observed = np.divide(wins, n, out=np.full_like(wins, math.nan), where=n > 0)
-    return {
-        "names": list(votes.names),
-        "observed": observed.tolist(),
-        "fitted": tables.win_probability_matrix(fit).tolist(),
-        "n": n.astype(int).tolist(),
-    }
-
-
-def _agreement(config: Config, votes: Votes) -> dict[str, Any] | None:
-    """None when nobody judged what somebody else judged."""
-    try:
-        raw = agreement.raw_agreement(votes, config.confidence)
-    except ValueError:
-        return None
-    alpha = agreement.preference_alpha(
-        votes, config.confidence, draws=ALPHA_DRAWS, seed=derive(config.seed, "alpha")
-    )
-    found: dict[str, Any] = {
-        "raw": raw.mean,
-        "raw_low": raw.low,
-        "raw_high": raw.high,
-        "raw_n": raw.n,
-        "krippendorff_alpha": alpha.mean,
-        "alpha_low": alpha.low,
-        "alpha_high": alpha.high,
-        "ceiling": None,
-    }
-    try:
-        ceiling = agreement.accuracy_ceiling(votes)
-    except ValueError:
-        return found  # every vote that somebody else's could be compared with is a tie
-    return found | {
-        "ceiling": ceiling.accuracy,
-        "ceiling_low": ceiling.low,
-        "ceiling_high": ceiling.high,
-        "decided": ceiling.agreement,
-        "decided_pairs": ceiling.n_pairs,
-    }
-
-
 def _labelers(
     config: Config, labeled: list[LabeledComparison], votes: Votes
 ) -> list[dict[str, Any]]:
@@ -200,14 +131,14 @@ def _labelers(
             if preference.seconds is not None:
                 seconds[preference.labeler].append(preference.seconds)
     return [
-        asdict(row)
+        row
         | {
-            "comparisons": answered[row.labeler],
-            "seconds_median": statistics.median(seconds[row.labeler])
-            if seconds[row.labeler]
+            "comparisons": answered[row["labeler"]],
+            "seconds_median": statistics.median(seconds[row["labeler"]])
+            if seconds[row["labeler"]]
             else None,
         }
-        for row in agreement.labeler_summary(votes, config.confidence)
+        for row in labeler_rows(votes, config.confidence)
     ]
 
 

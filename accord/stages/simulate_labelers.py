@@ -26,7 +26,7 @@ from accord.runtime.progress import bar
 from accord.store import comparisons, export, queue
 from accord.store import labelers as roster
 from accord.store.session import Store, open_store
-from accord.worlds.facts import World
+from accord.worlds.facts import World, read_world
 from accord.worlds.judge import judge
 from accord.worlds.labelers import Labeler, answer, labelers
 from accord.worlds.phrasing import UnknownPrompt
@@ -65,8 +65,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
             f"`labelers` = {config.labelers} cannot give {wanted} votes to a comparison, since "
             f"nobody answers twice; set `labelers` to {wanted} or more"
         )
-    path = input_file(inputs.world, "world.json")
-    world = World.from_json(path.read_text(encoding="utf-8"))
+    world = read_world(input_file(inputs.world, "world.json"))
     with open_store(inputs.store) as store:
         _answer_all(store, world, published["batch"], config)
         with store.reading() as session:

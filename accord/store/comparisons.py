@@ -5,50 +5,66 @@ the work once, so a caller that does not know whether it succeeded simply calls 
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from accord.config import InputError
 from accord.records import Comparison, Preference
-from accord.store import tables
+from accord.store import events, items, leases, places, tables
 from accord.store.labelers import Labeler, locked
-from accord.store.queue import widen
-from accord.store.tables import LEASED, SKIP, SKIPPED, VOTE, VOTED, WITHDRAW
+from accord.store.tables import (
+    FREE,
+    LEASED,
+    NO_PROJECT,
+    SKIP,
+    SKIPPED,
+    VOTE,
+    VOTED,
+    WITHDRAW,
+    WITHDRAWN,
+)
 
 CHUNK = 400  # comparisons looked up by one statement; SQLite allows 32,766 values in one
 
-_COMPARISON, _MEMBER, _QUEUE = tables.comparisons.c, tables.members.c, tables.queue.c
-_EVENT, _ASSIGNMENT = tables.events.c, tables.assignments.c
+_COMPARISON, _QUEUE, _ASSIGNMENT = tables.comparisons.c, tables.queue.c, tables.assignments.c
 
 _PLACE = (
-    _ASSIGNMENT.comparison_id == bindparam("of"),
-    _ASSIGNMENT.labeler_id == bindparam("person"),
+    select(tables.assignments)
+    .where(
+        _ASSIGNMENT.labeler_id == bindparam("person"),
+        _ASSIGNMENT.project_id == NO_PROJECT,
+        _ASSIGNMENT.comparison_id == bindparam("of"),
+        _ASSIGNMENT.state.not_in(FREE),
+    )
+    .with_for_update()
 )
-_ASSIGNED = select(_ASSIGNMENT.state, _ASSIGNMENT.shown_order).where(*_PLACE).with_for_update()
-_ANSWERED = update(tables.assignments).where(*_PLACE).values(state=bindparam("to"), expires_at=None)
 _SIZE = select(_COMPARISON.size).where(_COMPARISON.id == bindparam("of"))
-_SAME_EVENT = select(_EVENT.comparison_id, _EVENT.labeler_id, _EVENT.ranks).where(
-    _EVENT.kind == bindparam("of_kind"), _EVENT.id == bindparam("of_id")
-)
 
 
 def add(
-    session: Session, comparisons: Iterable[Comparison], *, batch: str, votes_wanted: int
+    session: Session,
+    comparisons: Iterable[Comparison],
+    *,
+    batch: str,
+    votes_wanted: int,
+    now: datetime | None = None,
 ) -> int:
     """Put comparisons into the ledger and the queue.
 
     A comparison that is there already joins the batch as well; its wanted votes are raised to
-    ``votes_wanted`` if they were fewer, and never lowered.
+    ``votes_wanted`` if they were fewer, and never lowered. Projects that ask about the batch get
+    it too.
 
     Args:
         session: a writing transaction.
         comparisons: in the order in which people shall see them.
         batch: name of this delivery, for example the digest of the artifact it comes from.
         votes_wanted: votes per comparison, at least 1.
+        now: the present time, with zone; that of the clock by default.
 
     Returns:
         How many comparisons were new to the ledger.
@@ -58,22 +74,21 @@ def add(
     """
     if votes_wanted < 1:
         raise InputError(f"`votes_wanted` is `{votes_wanted}`; a comparison wants at least 1 vote")
-    position = session.scalars(select(func.coalesce(func.max(_QUEUE.position), -1))).one() + 1
     added = 0
     remaining = iter(comparisons)
     while chunk := list(islice(remaining, CHUNK)):
-        payloads = {c.id: c.model_dump_json(by_alias=True) for c in chunk}
-        known = _known(session, payloads)
-        new = [c for c in {c.id: c for c in chunk}.values() if c.id not in known]
-        _insert(session, new, payloads, position=position + added, votes_wanted=votes_wanted)
+        new, known = items.insert_new(session, chunk)
+        _queue(session, new + _unqueued(session, known), votes_wanted)
         _raise_wanted(session, known, votes_wanted)
-        _join(session, list(payloads), batch)
+        items.join(session, list(dict.fromkeys(c.id for c in chunk)), batch)
         added += len(new)
+    for spec in places.serving(session, batch):
+        places.refill(session, spec, now=now or datetime.now(UTC))
     return added
 
 
 def record(session: Session, preference: Preference, *, now: datetime, guideline: str = "") -> bool:
-    """Record one vote, once.
+    """Record one vote, once, outside any task: of a stage, or from a file.
 
     A vote without a lease, or after the lease ended, counts as well: work is never thrown away.
 
@@ -81,7 +96,7 @@ def record(session: Session, preference: Preference, *, now: datetime, guideline
         session: a writing transaction.
         preference: the vote; its id makes repeating safe.
         now: the present time, with zone.
-        guideline: version of the instructions that the labeler saw.
+        guideline: version of the instructions that the labeler saw; the vote's own by default.
 
     Returns:
         False if this very vote is in the ledger already.
@@ -101,23 +116,23 @@ def record(session: Session, preference: Preference, *, now: datetime, guideline
             f"vote `{preference.id}` ranks {len(preference.ranks)} responses but comparison "
             f"`{preference.comparison_id}` has {size}; rank each of them"
         )
-    _take_place(session, preference, person)
-    session.execute(
-        tables.INSERT_EVENT,
-        {
-            "kind": VOTE,
-            "id": preference.id,
-            "comparison_id": preference.comparison_id,
-            "labeler_id": person.id,
-            "created_at": now,
-            "ranks": list(preference.ranks),
-            "shown_order": list(preference.shown_order),
-            "strength": preference.strength,
-            "seconds": preference.seconds,
-            "note": preference.note,
-            "guideline": guideline,
-        },
-    )
+    if preference.purpose == "vote":  # tests and repeats fill no place
+        _take_place(session, preference, person)
+    values = {
+        "comparison_id": preference.comparison_id,
+        "labeler_id": person.id,
+        "ranks": list(preference.ranks),
+        "shown_order": list(preference.shown_order),
+        "strength": preference.strength,
+        "seconds": preference.seconds,
+        "note": preference.note,
+        "guideline": guideline or preference.guideline,
+        "project_id": preference.project,
+        "purpose": preference.purpose,
+        "gold": preference.gold,
+        "body": _body(preference),
+    }
+    events.append(session, VOTE, preference.id, now=now, values=values)
     return True
 
 
@@ -132,18 +147,20 @@ def withdraw(
         False if the vote was withdrawn already.
 
     Raises:
-        InputError: no such vote, or it is another labeler's.
+        InputError: no such vote, it is another labeler's, or it came through a task.
     """
     person = locked(session, labeler)
-    vote = _event(session, VOTE, preference_id)
+    vote = events.find(session, preference_id, [VOTE])
     if vote is None or vote.labeler_id != person.id:
         raise InputError(f"labeler `{labeler}` has no vote `{preference_id}`; check its id")
-    if _event(session, WITHDRAW, preference_id) is not None:
+    if (vote.body or {}).get("task"):
+        raise InputError(f"vote `{preference_id}` answers a task; undo or withdraw it there")
+    if events.is_withdrawn(session, preference_id):
         return False
     _note(session, WITHDRAW, preference_id, (vote.comparison_id, person), reason=reason, now=now)
-    place = {"of": vote.comparison_id, "person": person.id}
-    session.execute(delete(tables.assignments).where(*_PLACE), place)
-    widen(session, vote.comparison_id, by=1)
+    row = session.execute(_PLACE, {"of": vote.comparison_id, "person": person.id}).first()
+    if row is not None:
+        leases.free(session, row, WITHDRAWN, now=now)
     return True
 
 
@@ -157,57 +174,53 @@ def skip(session: Session, comparison_id: str, *, labeler: str, reason: str, now
         InputError: no such labeler, or the comparison is not before this labeler.
     """
     person = locked(session, labeler)
-    place = {"of": comparison_id, "person": person.id}
-    state = session.scalars(_ASSIGNED, place).one_or_none()
-    if state == SKIPPED:
+    row = session.execute(_PLACE, {"of": comparison_id, "person": person.id}).first()
+    if row is not None and row.state == SKIPPED:
         return False
-    if state != LEASED:
+    if row is None or row.state != LEASED:
         raise InputError(
             f"comparison `{comparison_id}` is not before labeler `{labeler}`; "
             "only what the queue gave out can be skipped"
         )
-    latest = session.scalars(select(func.max(_EVENT.seq))).one()  # there is one: the showing
-    _note(session, SKIP, f"{person.id}:{latest}", (comparison_id, person), reason=reason, now=now)
-    session.execute(_ANSWERED, {**place, "to": SKIPPED})
-    widen(session, comparison_id, by=1)
+    identifier = f"{person.id}:{events.latest(session)}"  # there is one: the showing
+    _note(session, SKIP, identifier, (comparison_id, person), reason=reason, now=now)
+    leases.free(session, row, SKIPPED, now=now)
     return True
 
 
-def _known(session: Session, payloads: dict[str, str]) -> list[str]:
-    """The ids that are in the ledger already, with exactly this content."""
-    rows = session.execute(
-        select(_COMPARISON.id, _COMPARISON.payload).where(_COMPARISON.id.in_(payloads))
-    )
-    known = []
-    for identifier, payload in rows:
-        if payload != payloads[identifier]:
-            raise InputError(
-                f"the ledger holds another comparison with the id `{identifier}`; "
-                "ids must be unique, use another store or other ids"
+def _last_position(session: Session) -> int:
+    last: int = session.scalars(
+        select(func.coalesce(func.max(_QUEUE.position), -1)).where(_QUEUE.project_id == NO_PROJECT)
+    ).one()
+    return last
+
+
+def _unqueued(session: Session, known: Sequence[str]) -> list[str]:
+    """Of the items that are in the ledger, those that only a project asked about so far."""
+    queued = set(
+        session.scalars(
+            select(_QUEUE.comparison_id).where(
+                _QUEUE.project_id == NO_PROJECT, _QUEUE.comparison_id.in_(known)
             )
-        known.append(identifier)
-    return known
-
-
-def _insert(
-    session: Session,
-    new: Sequence[Comparison],
-    payloads: dict[str, str],
-    *,
-    position: int,
-    votes_wanted: int,
-) -> None:
-    if not new:
-        return
-    session.execute(
-        insert(tables.comparisons),
-        [{"id": c.id, "payload": payloads[c.id], "size": len(c.responses)} for c in new],
+        )
     )
+    return [identifier for identifier in known if identifier not in queued]
+
+
+def _queue(session: Session, identifiers: Sequence[str], votes_wanted: int) -> None:
+    if not identifiers:
+        return
     session.execute(
         insert(tables.queue),
         [
-            {"comparison_id": c.id, "position": place, "wanted": votes_wanted, "open": votes_wanted}
-            for place, c in enumerate(new, start=position)
+            {
+                "project_id": NO_PROJECT,
+                "comparison_id": identifier,
+                "position": place,
+                "wanted": votes_wanted,
+                "open": votes_wanted,
+            }
+            for place, identifier in enumerate(identifiers, start=_last_position(session) + 1)
         ],
     )
 
@@ -215,26 +228,13 @@ def _insert(
 def _raise_wanted(session: Session, known: Sequence[str], votes_wanted: int) -> None:
     session.execute(
         update(tables.queue)
-        .where(_QUEUE.comparison_id.in_(known), _QUEUE.wanted < votes_wanted)
+        .where(
+            _QUEUE.project_id == NO_PROJECT,
+            _QUEUE.comparison_id.in_(known),
+            _QUEUE.wanted < votes_wanted,
+        )
         .values(open=_QUEUE.open + votes_wanted - _QUEUE.wanted, wanted=votes_wanted)
     )
-
-
-def _join(session: Session, identifiers: Sequence[str], batch: str) -> None:
-    members = set(
-        session.scalars(
-            select(_MEMBER.comparison_id).where(
-                _MEMBER.batch == batch, _MEMBER.comparison_id.in_(identifiers)
-            )
-        )
-    )
-    rows = [{"batch": batch, "comparison_id": i} for i in identifiers if i not in members]
-    if rows:
-        session.execute(insert(tables.members), rows)
-
-
-def _event(session: Session, kind: str, identifier: str) -> Any | None:
-    return session.execute(_SAME_EVENT, {"of_kind": kind, "of_id": identifier}).one_or_none()
 
 
 def _note(
@@ -247,26 +247,24 @@ def _note(
     now: datetime,
 ) -> None:
     comparison_id, person = where
-    session.execute(
-        tables.INSERT_EVENT,
-        {
-            "kind": kind,
-            "id": identifier,
-            "comparison_id": comparison_id,
-            "labeler_id": person.id,
-            "created_at": now,
-            "shown_order": [],
-            "note": reason,
-        },
-    )
+    values = {"comparison_id": comparison_id, "labeler_id": person.id, "note": reason}
+    events.append(session, kind, identifier, now=now, values=values)
+
+
+def _body(preference: Preference) -> dict[str, Any] | None:
+    """What of a vote has no column of its own; None when it says nothing."""
+    names = ("tie", "ratings", "flags", "order_seed", "mode", "priority", "polarity")
+    said = preference.model_dump(mode="json", include=set(names))
+    return said or None
 
 
 def _is_recorded(session: Session, preference: Preference, person: Labeler) -> bool:
     """True if the ledger holds this vote; an error if it holds another one of this id."""
-    vote = _event(session, VOTE, preference.id)
+    vote = events.find(session, preference.id, [VOTE])
     if vote is None:
         return False
-    if tuple(vote) == (preference.comparison_id, person.id, list(preference.ranks)):
+    here = (vote.comparison_id, vote.labeler_id, list(vote.ranks))
+    if here == (preference.comparison_id, person.id, list(preference.ranks)):
         return True
     raise InputError(
         f"the ledger holds another vote with the id `{preference.id}`; give each vote its own id"
@@ -276,18 +274,24 @@ def _is_recorded(session: Session, preference: Preference, person: Labeler) -> b
 def _take_place(session: Session, preference: Preference, person: Labeler) -> None:
     """Turn the labeler's lease into a vote, or open a place for a vote that has none."""
     place = {"of": preference.comparison_id, "person": person.id}
-    held = session.execute(_ASSIGNED, place).one_or_none()
+    held: Row[Any] | None = session.execute(_PLACE, place).first()
     if held is None:
         session.execute(
             tables.INSERT_ASSIGNMENT,
             {
+                "task_id": f"vote:{preference.id}",
+                "project_id": NO_PROJECT,
                 "comparison_id": preference.comparison_id,
                 "labeler_id": person.id,
+                "purpose": "vote",
                 "state": VOTED,
+                "number": 0,
                 "shown_order": list(preference.shown_order),
+                "balance": "",
+                "answer_id": preference.id,
             },
         )
-        widen(session, preference.comparison_id, by=-1)
+        places.take(session, NO_PROJECT, preference.comparison_id)
         return
     if held.state == VOTED:
         raise InputError(
@@ -300,5 +304,5 @@ def _take_place(session: Session, preference: Preference, person: Labeler) -> No
             f"the queue gave {tuple(held.shown_order)}; send the order that was shown"
         )
     if held.state == SKIPPED:
-        widen(session, preference.comparison_id, by=-1)
-    session.execute(_ANSWERED, {**place, "to": VOTED})
+        places.take(session, NO_PROJECT, preference.comparison_id)
+    leases.put(session, held.task_id, VOTED, answer_id=preference.id)

@@ -1,6 +1,7 @@
 """Rows -> records: what counts in the ledger, and a digest of it.
 
-A vote counts unless it was withdrawn. Exports are views of the ledger: nothing is kept here.
+A vote counts unless it was withdrawn; hidden tests and repeats are no votes. Exports are views of
+the ledger: nothing is kept here.
 """
 
 import hashlib
@@ -9,12 +10,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from accord.records import Comparison, LabeledComparison, Preference
-from accord.store import tables
-from accord.store.queue import in_batches
+from accord.store import events, tables
+from accord.store.choice import in_batches
+from accord.store.rows import preference_of
 from accord.store.tables import SKIP, VOTE, WITHDRAW
 
 _EVENT, _QUEUE = tables.events.c, tables.queue.c
@@ -33,16 +35,26 @@ class Counts:
 
 
 def labeled(
-    session: Session, *, batches: Sequence[str] | None = None
+    session: Session,
+    *,
+    batches: Sequence[str] | None = None,
+    project: str | None = None,
+    without: Sequence[str] = (),
 ) -> Iterator[LabeledComparison]:
     """Every comparison that has a vote, by id, with its votes in the order of the ledger.
+
+    Votes are as they were given: in red-team mode the first is the more harmful. What trains a
+    model reads ``LabeledComparison.better_first``.
 
     Args:
         session: any transaction.
         batches: only comparisons of these batches; all by default.
+        project: only votes given in this project; in all, and outside any, by default.
+        without: labelers whose votes are left out.
     """
     statement = (
         _votes(batches, tables.comparisons.c.payload)
+        .where(*_only(project, without))
         .join(tables.comparisons, tables.comparisons.c.id == _EVENT.comparison_id)
         .order_by(_EVENT.comparison_id, _EVENT.seq)
     )
@@ -51,7 +63,7 @@ def labeled(
         votes = list(group)
         yield LabeledComparison(
             comparison=Comparison.model_validate_json(votes[0].payload),
-            preferences=tuple(_preference(row) for row in votes),
+            preferences=tuple(preference_of(row) for row in votes),
         )
 
 
@@ -59,7 +71,7 @@ def preferences(session: Session, *, batches: Sequence[str] | None = None) -> It
     """Every vote that counts, in the order of the ledger."""
     statement = _votes(batches).order_by(_EVENT.seq)
     for row in session.execute(statement, _parameters(batches)):
-        yield _preference(row)
+        yield preference_of(row)
 
 
 def votes_digest(session: Session, batches: Sequence[str] | None = None) -> str:
@@ -86,17 +98,23 @@ def counts(session: Session, *, batches: Sequence[str] | None = None) -> Counts:
     votes = _votes(batches).subquery()
     each = select(votes.c.comparison_id, func.count().label("n")).group_by(votes.c.comparison_id)
     per_comparison = each.subquery()
+    most_wanted = (
+        select(_QUEUE.comparison_id, func.max(_QUEUE.wanted).label("wanted"))
+        .where(inside)
+        .group_by(_QUEUE.comparison_id)
+        .subquery()
+    )
 
     def one(statement: Select[Any]) -> int:
         return int(session.scalars(statement, _parameters(batches)).one())
 
     return Counts(
-        comparisons=one(select(func.count()).select_from(tables.queue).where(inside)),
+        comparisons=one(select(func.count(_QUEUE.comparison_id.distinct())).where(inside)),
         complete=one(
             select(func.count())
-            .select_from(tables.queue)
-            .join(per_comparison, per_comparison.c.comparison_id == _QUEUE.comparison_id)
-            .where(inside, per_comparison.c.n >= _QUEUE.wanted)
+            .select_from(most_wanted)
+            .join(per_comparison, per_comparison.c.comparison_id == most_wanted.c.comparison_id)
+            .where(per_comparison.c.n >= most_wanted.c.wanted)
         ),
         votes=one(select(func.count()).select_from(votes)),
         withdrawn=one(_events(WITHDRAW, batches)),
@@ -109,14 +127,21 @@ def _parameters(batches: Sequence[str] | None) -> dict[str, list[str]]:
     return {} if batches is None else {"batches": list(batches)}
 
 
+def _only(project: str | None, without: Sequence[str]) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if project is not None:
+        found.append(_EVENT.project_id == project)
+    if without:
+        found.append(tables.labelers.c.name.not_in(without))
+    return found
+
+
 def _events(kind: str, batches: Sequence[str] | None) -> Select[Any]:
     inside = in_batches(_EVENT.comparison_id, batches is not None)
     return select(func.count()).select_from(tables.events).where(_EVENT.kind == kind, inside)
 
 
 def _votes(batches: Sequence[str] | None, *more: ColumnElement[Any]) -> Select[Any]:
-    withdrawal = tables.events.alias("withdrawal")
-    withdrawn = exists().where(withdrawal.c.kind == WITHDRAW, withdrawal.c.id == _EVENT.id)
     columns: list[ColumnElement[Any]] = [
         _EVENT.id,
         _EVENT.comparison_id,
@@ -126,26 +151,19 @@ def _votes(batches: Sequence[str] | None, *more: ColumnElement[Any]) -> Select[A
         _EVENT.strength,
         _EVENT.seconds,
         _EVENT.note,
+        _EVENT.guideline,
+        _EVENT.project_id,
+        _EVENT.purpose,
+        _EVENT.gold,
+        _EVENT.body,
     ]
     return (
         select(*columns, *more)
         .join(tables.labelers, tables.labelers.c.id == _EVENT.labeler_id)
         .where(
             _EVENT.kind == VOTE,
-            ~withdrawn,
+            _EVENT.purpose == "vote",
+            events.standing(),
             in_batches(_EVENT.comparison_id, batches is not None),
         )
-    )
-
-
-def _preference(row: Row[Any]) -> Preference:
-    return Preference(
-        id=row.id,
-        comparison_id=row.comparison_id,
-        labeler=row.labeler,
-        ranks=tuple(row.ranks),
-        shown_order=tuple(row.shown_order),
-        strength=row.strength,
-        seconds=row.seconds,
-        note=row.note,
     )

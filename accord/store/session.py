@@ -35,7 +35,10 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """One transaction that may write: commits at the end, rolls back on any exception."""
+        """One transaction that may write: commits at the end, rolls back on any exception.
+
+        Functions of the store may remember in ``Session.info`` what the transaction has locked.
+        """
         with Session(self.engine) as session, session.begin():
             yield session
 

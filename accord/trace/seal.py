@@ -1,15 +1,14 @@
 """The run's own seal: ``manifest.json``, written after the report.
 
 {"files": {"run.json": digest, "report.html": digest, "00-world/DONE.json": digest, ...},
- "ledger": {"digest": ..., "events": ...},  "seal": digest of the rest}
+ "ledger": {"digest": ..., "parts": see accord/trace/ledger.py},  "seal": digest of the rest}
 """
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from accord.runtime import artifacts
+from accord.trace.ledger import describe
 from accord.trace.runs import LEDGER_FILE
 
 MANIFEST = "manifest.json"
@@ -28,8 +27,7 @@ def seal(directory: Path) -> Path:
     }
     ledger = directory / LEDGER_FILE
     if ledger.is_file():
-        events = count_events(ledger)
-        manifest["ledger"] = {"digest": artifacts.digest(ledger), "events": events}
+        manifest["ledger"] = describe(ledger)
     artifacts.write_sealed(directory / MANIFEST, manifest)
     return directory / MANIFEST
 
@@ -37,11 +35,3 @@ def seal(directory: Path) -> Path:
 def unseal(directory: Path) -> None:
     """Take the seal away before anything under it is written anew."""
     (directory / MANIFEST).unlink(missing_ok=True)
-
-
-def count_events(ledger: Path) -> int:
-    """How many things have happened in a ledger; its log is folded into the file first."""
-    with closing(sqlite3.connect(ledger)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        (count,) = connection.execute("SELECT count(*) FROM events").fetchone()
-    return int(count)

@@ -1,8 +1,5 @@
 """Hash everything again: artifacts, what they read, the report, the ledger and its votes."""
 
-import shutil
-import sqlite3
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +8,9 @@ from sqlalchemy.exc import DBAPIError
 
 from accord.config import InputError
 from accord.runtime import artifacts
+from accord.trace.ledger import compare
 from accord.trace.runs import LEDGER, LEDGER_FILE, Entry, Run, read_folders, read_run
-from accord.trace.seal import MANIFEST, count_events
+from accord.trace.seal import MANIFEST
 from accord.trace.votes import VOTES, changed_votes
 
 
@@ -166,7 +164,7 @@ def _votes(run: Run, entry: Entry, folder: Path, findings: Findings) -> None:
 
 
 def _ledger(directory: Path, sealed: dict[str, Any] | None, findings: Findings) -> None:
-    """The bytes of the ledger; it may have grown since the run ended, but not changed."""
+    """The ledger may have grown since the run ended; what was there must be as it was."""
     if sealed is None:
         return
     path = directory / LEDGER_FILE
@@ -174,17 +172,8 @@ def _ledger(directory: Path, sealed: dict[str, Any] | None, findings: Findings) 
         findings.differs(path, "is missing")
         return
     findings.files += 1
-    if artifacts.digest(path) == sealed["digest"]:
-        return
-    with tempfile.TemporaryDirectory(prefix="accord-") as folder:
-        for part in directory.glob(LEDGER_FILE + "*"):
-            shutil.copy(part, folder)
-        try:
-            events = count_events(Path(folder) / LEDGER_FILE)
-        except sqlite3.DatabaseError:
-            events = 0
-    if events > sealed["events"]:
-        grown = events - sealed["events"]
-        findings.notes.append(f"`{path}` has {grown} new events since the run ended")
-    else:
-        findings.differs(path, "was changed")
+    differing, grown = compare(path, sealed)
+    for what in differing:
+        findings.differs(path, what)
+    if grown:
+        findings.notes.append(f"`{path}` has grown since the run ended: {', '.join(grown)}")

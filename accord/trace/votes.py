@@ -1,7 +1,5 @@
 """The votes that a ``collect`` artifact stands on, against the ledger of today."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +9,7 @@ from accord.runtime import artifacts
 from accord.runtime.artifacts import Mismatch
 from accord.store.export import votes_digest
 from accord.store.session import open_store
+from accord.trace.ledger import copied
 
 VOTES = "votes.json"  # in the output of collect
 
@@ -36,7 +35,7 @@ def changed_votes(folder: Path, store: str) -> str:
     collected = artifacts.read_json(folder / "output" / VOTES)
     if "batches" not in collected or "votes_digest" not in collected:
         return ""
-    with _copied(store) as place, open_store(place) as ledger, ledger.reading() as session:
+    with _untouched(store) as place, open_store(place) as ledger, ledger.reading() as session:
         now = votes_digest(session, collected["batches"])
     if now == collected["votes_digest"]:
         return ""
@@ -44,7 +43,7 @@ def changed_votes(folder: Path, store: str) -> str:
 
 
 @contextmanager
-def _copied(store: str) -> Iterator[str]:
+def _untouched(store: str) -> Iterator[str]:
     """A SQLite file is read from a copy: looking at evidence must not touch it."""
     if not store.startswith("sqlite:///"):
         yield store
@@ -52,7 +51,5 @@ def _copied(store: str) -> Iterator[str]:
     path = Path(store.removeprefix("sqlite:///"))
     if not path.is_file():
         raise InputError(f"no ledger `{path}`; the votes cannot be checked")
-    with tempfile.TemporaryDirectory(prefix="accord-") as folder:
-        for part in path.parent.glob(path.name + "*"):
-            shutil.copy(part, folder)
-        yield f"sqlite:///{Path(folder) / path.name}"
+    with copied(path) as copy:
+        yield f"sqlite:///{copy}"

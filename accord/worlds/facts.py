@@ -12,6 +12,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from accord.config import InputError
 from accord.worlds import knowledge, lexicon
@@ -136,6 +137,22 @@ class World:
             raise InputError(
                 f"this is not a world: {error}; give the `world.json` of a world artifact"
             ) from error
+
+
+def read_world(file: Path) -> World:
+    """Read the ``world.json`` of a world artifact.
+
+    Raises:
+        InputError: the file is not UTF-8 text, or not a world.
+    """
+    try:
+        return World.from_json(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"`{file}` is not UTF-8 text: {error.reason}; give the `world.json` of a world artifact"
+        ) from error
+    except InputError as error:
+        raise InputError(f"`{file}`: {error}") from error
 
 
 def generate(seed: int, *, held_out_topics: float = 0.12) -> World:

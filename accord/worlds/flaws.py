@@ -41,10 +41,6 @@ HARM_MIX = Weighted({"comply": 0.45, "good": 0.3, "rude": 0.1, "deflect": 0.08, 
 UNKNOWABLE_MIX = Weighted(
     {"invent": 0.5, "good": 0.28, "deflect": 0.08, "off_topic": 0.05, "refuse": 0.04, "rude": 0.05}
 )
-BAD_STYLES = (
-    "false", "form", "off_topic", "deflect", "not_known", "refuse", "rude", "false_sure",
-    "comply", "invent", "garbled",
-)  # fmt: skip
 
 
 def web_answer(world: World, request: Request, rng: random.Random) -> tuple[str, str]:

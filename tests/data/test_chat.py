@@ -40,14 +40,14 @@ def test_a_text_without_a_first_turn_is_refused(text):
 
 @given(st.text())
 def test_a_response_survives_its_tokens(text):
-    ids = chat.encode_response(TOKENIZER, text)
+    ids = chat.encode_responses(TOKENIZER, [text])[0]
     assert ids[-1] == TOKENIZER.eos_token_id
     if "<|end|>" not in text:
         assert chat.decode_response(TOKENIZER, ids) == text
 
 
 def test_what_follows_the_end_of_sequence_is_not_text():
-    ids = chat.encode_response(TOKENIZER, "cats")
+    ids = chat.encode_responses(TOKENIZER, ["cats"])[0]
     assert chat.decode_response(TOKENIZER, [*ids, *ids]) == "cats"
     assert chat.decode_response(TOKENIZER, ids[:-1]) == "cats"
 
@@ -64,7 +64,7 @@ def test_prompt_and_response_split_where_the_whole_text_does():
     """A policy that continues a prompt sees the tokens that it was trained on."""
     together = TOKENIZER("\n\nHuman: cats and\n\nAssistant: dogs")["input_ids"]
     apart = chat.encode_prompt(TOKENIZER, prompt("cats and"))
-    apart += chat.encode_response(TOKENIZER, "dogs")[:-1]
+    apart += chat.encode_responses(TOKENIZER, ["dogs"])[0][:-1]
     assert apart == together
 
 
@@ -90,7 +90,7 @@ def test_a_start_token_stays_before_prompts_and_documents_only():
     tokenizer = StartAndEnd()
     text = chat.render_prompt(prompt("Hi"))
     assert chat.encode_prompt(tokenizer, prompt("Hi")) == [0, *map(ord, text)]
-    assert chat.encode_response(tokenizer, "Yo") == [*map(ord, " Yo"), 1]
+    assert chat.encode_responses(tokenizer, ["Yo"]) == [[*map(ord, " Yo"), 1]]
     assert chat.encode_texts(tokenizer, ["Yo"]) == [[0, *map(ord, "Yo"), 1]]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from accord.config import InputError
 from accord.data import encode
-from accord.data.chat import encode_prompt, encode_response, encode_texts
+from accord.data.chat import encode_prompt, encode_responses, encode_texts
 from accord.data.tokenizers import train_tokenizer
 from accord.records import Comparison, Demonstration, Message, Prompt, Response
 
@@ -30,7 +30,7 @@ def test_a_demonstration_is_its_prompt_and_its_response():
         TOKENIZER, [Demonstration(prompt=prompt("cat"), response="sat")], context=99
     )
     assert one.prompt == encode_prompt(TOKENIZER, prompt("cat"))
-    assert one.response == encode_response(TOKENIZER, "sat")
+    assert [one.response] == encode_responses(TOKENIZER, ["sat"])
     assert len(one) == len(one.prompt) + len(one.response)
 
 
@@ -52,7 +52,7 @@ def test_comparisons_keep_the_order_of_their_responses():
     encoded = encode.encode_comparisons(TOKENIZER, records, context=99)
     for record, one in zip(records, encoded, strict=True):
         assert one.prompt == encode_prompt(TOKENIZER, record.prompt)
-        assert one.responses == [encode_response(TOKENIZER, r.text) for r in record.responses]
+        assert one.responses == encode_responses(TOKENIZER, [r.text for r in record.responses])
     longest = len(encoded[0])
     assert longest == len(encoded[0].prompt) + max(map(len, encoded[0].responses))
     assert encode.encode_comparisons(TOKENIZER, records[:1], context=longest - 1) == [None]
@@ -105,12 +105,16 @@ def test_documents_are_read_as_text_or_as_messages(tmp_path):
         ('{"text": "a"}\n[1]\n', "line 2: a document is"),
         ('{"text": 3}\n', "line 1: a document is"),
         ("{\n", "line 1: Expecting"),
-        ('{"messages": [{"role": "robot", "content": ""}]}\n', "line 1: 1 validation error"),
+        (
+            '{"messages": [{"role": "robot", "content": ""}]}\n',
+            "line 1: messages.0.role: Input should",
+        ),
+        ('{"text": "a"}\n{"text": "\xff"}\n', "line 2: 'utf-8' codec can't decode"),
     ],
 )
 def test_bad_documents_are_named_by_line(tmp_path, content, message):
     file = tmp_path / "d.jsonl"
-    file.write_text(content)
+    file.write_bytes(content.encode("latin-1"))
     with pytest.raises(InputError, match=message):
         list(encode.read_documents(file))
 

@@ -59,8 +59,8 @@ def test_a_directory_gives_its_data_files_in_order(tmp_path):
         ("x.jsonl", '{"a": 1}\n{"a": \n', r"x\.jsonl` line 2: not JSON: "),
         ("x.jsonl", "17\n", r"x\.jsonl` line 1: neither an object nor text"),
         ("x.json", '{"a": 1}', r"x\.json` is not a list of rows"),
-        ("x.json", "[1, 2", r"x\.json` is not JSON"),
-        ("x.json", "[1]", r"x\.json` item 1: neither an object nor text"),
+        ("x.json", '[{"a": 1}', r"x\.json` is not a list of rows: line 1: no `,` or `\]` after"),
+        ("x.json", "[1]", r"x\.json` item 1 \(line 1\): neither an object nor text"),
         ("x.csv", "a,b", r"x\.csv` has an ending that is not known"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accord.data.splits import leaks, near_duplicates, normalised, split_of
+from accord.data.splits import near_duplicates, normalised, split_of
 
 TEXTS = [f"question number {i} about nothing" for i in range(2000)]
 
@@ -42,10 +42,6 @@ def test_spelling_of_spaces_and_case_does_not_separate():
     assert normalised("What's  UP?\n") == normalised("what s up")
     sides = {split_of(t, fraction=0.5) for t in ("Hello there", "hello  there!", "HELLO THERE")}
     assert len(sides) == 1
-
-
-def test_leaks_are_found():
-    assert leaks(["Is it?", "Why?"], ["why", "who?", "IS IT"]) == ["why", "IS IT"]
 
 
 def test_near_duplicates_by_hand():

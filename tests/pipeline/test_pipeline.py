@@ -194,7 +194,7 @@ def test_the_ledger_can_be_elsewhere(tmp_path):
         ({"source": {"line": 1}}, [], r"\[source\]: unknown key `line`; did you mean `lines`"),
         ({"source": {"lines": "many"}}, [], r"\[source\]: `lines` = `many`"),
         ({"run": {"sed": 1}, "source": {}}, [], "unknown key `sed`; did you mean `seed`"),
-        ({"run": {"seed": -1}, "source": {}}, [], "`seed` = `-1`; give a whole number"),
+        ({"run": {"seed": -1}, "source": {}}, [], "`seed` = `-1`: give a whole number from 0 on"),
         ({"seed": 1, "source": {}}, [], "`seed` stands outside the tables"),
         ({"paths": {"data": 3}, "source": {}}, [], r"\[paths\]: `data` = `3`"),
         ({"source": {"inputs": "x"}}, [], "`inputs` is a table"),

@@ -1,55 +1,21 @@
-"""Agreement: kappas, alpha, raw agreement, labelers, the ceiling of accuracy."""
+"""Agreement of votes: raw, beyond chance, with oneself, labeler by labeler; the ceiling."""
 
 import math
-from itertools import combinations
 
-import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from accord.ratings.agreement import (
     accuracy_ceiling,
-    cohen_kappa,
-    fleiss_kappa,
-    krippendorff_alpha,
     labeler_summary,
     preference_alpha,
     raw_agreement,
+    self_agreement,
 )
 from accord.ratings.intervals import clustered_rate
-from accord.ratings.votes import Ranking, from_pairs, from_rankings
-
-NONE = None
-FLEISS = [
-    [0, 0, 0, 0, 14],
-    [0, 2, 6, 4, 2],
-    [0, 0, 3, 5, 6],
-    [0, 3, 9, 2, 0],
-    [2, 2, 8, 1, 1],
-    [7, 7, 0, 0, 0],
-    [3, 2, 6, 3, 0],
-    [2, 5, 3, 2, 2],
-    [6, 5, 2, 1, 0],
-    [0, 2, 2, 3, 7],
-]
-FOUR_OBSERVERS = [
-    [1, 2, 3, 3, 2, 1, 4, 1, 2, NONE, NONE, NONE],
-    [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, NONE, 3],
-    [NONE, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, NONE],
-    [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, NONE],
-]
-THREE_CODERS = [
-    [NONE, NONE, NONE, NONE, NONE, 3, 4, 1, 2, 1, 1, 3, 3, NONE, 3],
-    [1, NONE, 2, 1, 3, 3, 4, 3, NONE, NONE, NONE, NONE, NONE, NONE, NONE],
-    [NONE, NONE, 2, 1, 3, 4, 4, NONE, 2, 1, 1, 3, 3, NONE, 4],
-]
-
-
-def long(table):
-    rows = [(u, v) for row in table for u, v in enumerate(row) if v is not None]
-    return zip(*rows, strict=True)
+from accord.ratings.votes import Ranking, from_columns, from_pairs, from_rankings
 
 
 def votes_on(answers, a="x", b="y"):
@@ -62,52 +28,94 @@ def votes_on(answers, a="x", b="y"):
 # by hand
 
 
-@pytest.mark.parametrize(
-    ("table", "kappa"),
-    [
-        ([[20, 5], [10, 15]], 0.4),
-        ([[45, 15], [25, 15]], 0.1304348),
-        ([[25, 35], [5, 35]], 0.2592593),
-    ],
-)
-def test_cohen(table, kappa):
-    assert cohen_kappa(table) == pytest.approx(kappa, abs=1e-7)
-
-
-def test_fleiss():
-    assert fleiss_kappa(FLEISS) == pytest.approx(0.2099307, abs=1e-7)
-
-
-@pytest.mark.parametrize(
-    ("table", "metric", "alpha"),
-    [
-        (FOUR_OBSERVERS, "nominal", 0.7434211),
-        (FOUR_OBSERVERS, "ordinal", 0.8153875),
-        (FOUR_OBSERVERS, "interval", 0.8491071),
-        (FOUR_OBSERVERS, "ratio", 0.7974028),
-        (THREE_CODERS, "nominal", 0.6913580),
-        (THREE_CODERS, "interval", 0.8108449),
-    ],
-)
-def test_krippendorff(table, metric, alpha):
-    assert krippendorff_alpha(*long(table), metric=metric) == pytest.approx(alpha, abs=1e-7)
-
-
 def test_raw_agreement_counts_pairs_of_votes():
     # p: 1 of 3 pairs agree; q: 1 of 1; r has one vote and says nothing.
-    rate = raw_agreement(votes_on({"p": [1, 1, 0], "q": [0.5, 0.5], "r": [1]}))
+    votes = votes_on({"p": [1, 1, 0], "q": [0.5, 0.5], "r": [1]})
+    rate = raw_agreement(votes, by=["prompt"])
     assert rate.mean == pytest.approx(2 / 4)
     assert (rate.n, rate.n_clusters) == (2, 2)
     assert rate == clustered_rate([1 / 3, 1], ["p", "q"], weights=[3, 1])
+    both = raw_agreement(votes)
+    assert (both.mean, both.n, both.n_clusters) == (rate.mean, 2, 3)  # three labelers
+    assert both.low <= rate.low < rate.high <= both.high
 
 
 def test_alpha_of_preferences_by_hand():
-    # Swapped votes make wins and losses equally frequent: of 8 ratings, 4 wins and 4 losses,
-    # so two differ with probability 2*4*4/(8*7) = 4/7; observed 1/2. 1 - (1/2)/(4/7) = 1/8.
+    # Decided votes, one of two turned at random: half of all pairs differ by chance. Of p and q
+    # half do; r has one vote and says nothing. 1 - (1/2)/(1/2) = 0.
     alpha = preference_alpha(votes_on({"p": [1, 1], "q": [1, 0], "r": [0.5]}))
-    assert alpha.mean == pytest.approx(1 / 8)
+    assert alpha.mean == pytest.approx(0)
     assert (alpha.n, alpha.n_clusters) == (2, 2)
-    assert alpha.low <= 1 / 8 <= alpha.high
+    # With a tie: of 6 votes, 15 pairs, 1 is of two ties and never differs, 4 * 2 of a tie and a
+    # decided vote and always do, 6 of two decided and do half of the time: 11/15. Observed 2/3.
+    alpha = preference_alpha(votes_on({"p": [1, 0.5], "q": [1, 1], "r": [0, 0.5]}))
+    assert alpha.mean == pytest.approx(1 - (2 / 3) / (11 / 15))
+
+
+def test_both_bad_is_an_answer_of_its_own():
+    # Of p's 6 pairs only the two `both_bad` agree; chance: 1 pair of equals, 1 of two decided.
+    said = ["both_bad", "tie", "a", "both_bad"]
+    votes = from_columns(["x"] * 4, ["y"] * 4, said, prompt=["p"] * 4, labeler=list("klmn"))
+    assert raw_agreement(votes).mean == pytest.approx(1 / 6)
+    assert preference_alpha(votes).mean == pytest.approx(1 - (5 / 6) / (5 / 6))
+    assert [row.tie_rate for row in labeler_summary(votes)] == [0, 1, 0, 0]
+    with pytest.raises(ValueError, match="judged twice"):
+        accuracy_ceiling(votes)
+
+
+def test_sides_play_no_part():
+    # The same policy is better, whichever column it is in.
+    votes = from_columns(
+        ["x", "y"], ["y", "x"], ["a", "b"], prompt=["p", "p"], labeler=["k", "l"], a_first=[1, 0]
+    )
+    assert raw_agreement(votes).mean == 1
+
+
+def test_nobody_agrees_with_themselves():
+    # k says twice what l does not: one pair, not three.
+    rows = [("k", 1), ("k", 1), ("l", 0)]
+    who, said = zip(*rows, strict=True)
+    votes = from_pairs(["x"] * 3, ["y"] * 3, said, prompt=["p"] * 3, labeler=who)
+    assert raw_agreement(votes).mean == 0
+    assert accuracy_ceiling(votes).n_pairs == 1
+    assert self_agreement(votes).mean == 1
+    k, other = labeler_summary(votes)
+    assert (k.compared, k.agreement, other.agreement) == (2, 0, 0)
+
+
+def test_the_later_vote_counts():
+    rows = [("k", 1), ("l", 0), ("k", 0)]
+    who, said = zip(*rows, strict=True)
+    votes = from_pairs(["x"] * 3, ["y"] * 3, said, prompt=["p"] * 3, labeler=who)
+    assert raw_agreement(votes).mean == 1
+    assert self_agreement(votes)[:1] == (0,)
+
+
+def test_self_agreement_by_hand():
+    # k repeats itself on p in 1 of 3 pairs and on q in 1 of 1; l votes once; nobody knows who
+    # else voted, so that is nobody's repetition.
+    rows = [("p", "k", 1), ("p", "k", 1), ("p", "k", 0.5), ("q", "k", 0), ("q", "k", 0)]
+    rows += [("q", "l", 0), ("q", "", 0), ("q", "", 0)]
+    prompt, who, said = zip(*rows, strict=True)
+    votes = from_pairs(["x"] * 8, ["y"] * 8, said, prompt=prompt, labeler=who)
+    found = self_agreement(votes)
+    assert found == clustered_rate([1 / 3, 1], ["k", "k"], weights=[3, 1])
+    assert found.mean == pytest.approx(2 / 4)
+    with pytest.raises(ValueError, match="nobody"):
+        self_agreement(votes_on({"p": [1, 0]}))
+
+
+def test_whoever_is_not_known_is_somebody_else():
+    votes = from_pairs(["x"] * 3, ["y"] * 3, [1, 1, 0], prompt=["p"] * 3)
+    assert raw_agreement(votes).mean == pytest.approx(1 / 3)
+    assert labeler_summary(votes) == ()
+
+
+def test_perfect_agreement_of_few_is_not_certain():
+    alpha = preference_alpha(votes_on({f"p{i}": [1, 1, 1] for i in range(4)}))
+    assert (alpha.mean, alpha.high) == (1, 1)
+    assert alpha.low < 0.5
+    assert raw_agreement(votes_on({f"p{i}": [1, 1, 1] for i in range(4)})).low < 0.7
 
 
 def test_rankings_agree_pair_by_pair():
@@ -159,43 +167,8 @@ def test_position_bias_and_ties():
 
 # by law
 
-answers = st.lists(st.lists(st.integers(1, 4), min_size=2, max_size=5), min_size=2, max_size=8)
 
-
-@given(answers, st.sampled_from(["nominal", "ordinal", "interval", "ratio"]))
-def test_alpha_is_at_most_one_and_ignores_single_ratings(table, metric):
-    units = [u for u, row in enumerate(table) for _ in row]
-    values = [v for row in table for v in row]
-    alpha = krippendorff_alpha(units, values, metric=metric)
-    assert math.isnan(alpha) or alpha <= 1 + 1e-12
-    more = krippendorff_alpha([*units, 99], [*values, 4], metric=metric)
-    assert more == pytest.approx(alpha, nan_ok=True)
-
-
-@given(answers)
-def test_interval_alpha_does_not_know_the_unit(table):
-    units = [u for u, row in enumerate(table) for _ in row]
-    values = np.array([v for row in table for v in row])
-    one = krippendorff_alpha(units, values, metric="interval")
-    other = krippendorff_alpha(units, 10 * values - 3, metric="interval")
-    assert other == pytest.approx(one, nan_ok=True)
-
-
-@given(answers)
-def test_ratio_alpha_does_not_know_the_unit(table):
-    units = [u for u, row in enumerate(table) for _ in row]
-    values = np.array([v for row in table for v in row])
-    one = krippendorff_alpha(units, values, metric="ratio")
-    assert krippendorff_alpha(units, 7 * values, metric="ratio") == pytest.approx(one, nan_ok=True)
-
-
-@given(st.lists(st.lists(st.integers(0, 20), min_size=3, max_size=3), min_size=3, max_size=3))
-def test_cohen_does_not_know_who_is_first(table):
-    if sum(map(sum, table)):
-        one, other = cohen_kappa(table), cohen_kappa(np.transpose(table))
-        assert one == pytest.approx(other, nan_ok=True)
-
-
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.lists(st.sampled_from([0.0, 1.0]), min_size=2, max_size=5), min_size=1))
 def test_the_ceiling_lies_between_its_bounds(table):
     ceiling = accuracy_ceiling(votes_on({f"p{i}": row for i, row in enumerate(table)}))
@@ -203,6 +176,7 @@ def test_the_ceiling_lies_between_its_bounds(table):
     assert ceiling.accuracy <= ceiling.high + 1e-12 <= 1 + 2e-12
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=2, max_size=4), min_size=1))
 def test_alpha_of_preferences_does_not_know_the_order(table):
     one = preference_alpha(votes_on({f"p{i}": row for i, row in enumerate(table)}), draws=5)
@@ -212,30 +186,6 @@ def test_alpha_of_preferences_does_not_know_the_order(table):
 
 
 # by twin
-
-
-@given(answers)
-def test_nominal_alpha_is_pairable_disagreement(table):
-    units = [u for u, row in enumerate(table) for _ in row]
-    values = [v for row in table for v in row]
-    n = len(values)
-    observed = sum(
-        sum(a != b for a, b in combinations(row, 2)) * 2 / (len(row) - 1) for row in table
-    )
-    expected = sum(a != b for a, b in combinations(values, 2)) * 2 / (n - 1)
-    twin = 1 - observed / expected if expected else math.nan
-    alpha = krippendorff_alpha(units, values, metric="nominal")
-    assert alpha == pytest.approx(twin, nan_ok=True)
-
-
-def test_fleiss_is_that_of_statsmodels():
-    inter_rater = pytest.importorskip("statsmodels.stats.inter_rater")
-    table = np.random.default_rng(0).multinomial(6, [0.5, 0.3, 0.2], size=30)
-    assert fleiss_kappa(table) == pytest.approx(inter_rater.fleiss_kappa(table))
-    square = np.random.default_rng(1).integers(1, 30, size=(4, 4))
-    assert cohen_kappa(square) == pytest.approx(
-        inter_rater.cohens_kappa(square, return_results=False)
-    )
 
 
 @pytest.mark.parametrize("alpha", [0.3, 1.0, 4.0])
@@ -257,57 +207,26 @@ def test_the_ceiling_is_the_mean_of_the_larger_probability(alpha):
 # edges
 
 
-def test_no_disagreement_was_possible():
-    assert math.isnan(krippendorff_alpha([0, 0], [1, 1], metric="nominal"))
-    assert math.isnan(cohen_kappa([[5, 0], [0, 0]]))
-    assert math.isnan(fleiss_kappa([[2, 0], [2, 0]]))
-
-
-def test_one_unit_is_enough_for_fleiss():
-    # P = (4 + 1 - 3) / 6 = 1/3, P_e = 4/9 + 1/9 = 5/9.
-    assert fleiss_kappa([[2, 1]]) == pytest.approx((1 / 3 - 5 / 9) / (4 / 9))
-
-
-def test_ratio_of_zeros_is_equality():
-    assert krippendorff_alpha([0, 0, 1, 1], [0, 0, 1, 1], metric="ratio") == 1
-
-
 @pytest.mark.parametrize(("answers", "ceiling"), [([[1, 0], [0, 1]], 0.5), ([[1, 1]], 1.0)])
 def test_the_ends_of_the_ceiling(answers, ceiling):
     found = accuracy_ceiling(votes_on({f"p{i}": row for i, row in enumerate(answers)}))
     assert found[:3] == (ceiling, ceiling, ceiling)
 
 
-def test_tables_that_make_no_sense():
-    for table, message in [
-        ([[1, 2, 3], [1, 2, 3]], "square"),
-        ([1, 2], "square"),
-        ([[0, 0], [0, 0]], "counts"),
-        ([[1, -1], [1, 1]], "counts"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            cohen_kappa(table)
-    for table, message in [
-        ([[1, 0], [0, 1]], "at least two"),
-        ([[2, 0], [1, 2]], "same number"),
-        ([[0, 0]], "counts"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            fleiss_kappa(table)
-
-
-def test_ratings_that_make_no_sense():
-    with pytest.raises(ValueError, match="unknown metric `cosine`"):
-        krippendorff_alpha([0, 0], [1, 2], metric="cosine")
-    with pytest.raises(ValueError, match="one entry"):
-        krippendorff_alpha([0, 0], [1])
-    for units in ([], [0, 1]):
-        with pytest.raises(ValueError, match="no unit"):
-            krippendorff_alpha(units, units)
-
-
 def test_alpha_of_one_prompt_has_no_interval():
-    assert preference_alpha(votes_on({"p": [1, 1, 0]}))[1:3] == (-math.inf, math.inf)
+    votes = votes_on({"p": [1, 1, 0]})
+    assert preference_alpha(votes, by=["prompt"])[1:3] == (-math.inf, math.inf)
+    assert preference_alpha(votes_on({"p": [1, 0]}))[1:3] == (-math.inf, math.inf)
+
+
+def test_unknown_ways_of_resampling():
+    for function in (raw_agreement, preference_alpha):
+        with pytest.raises(ValueError, match="any of labeler, prompt, not unit"):
+            function(votes_on({"p": [1, 1]}), by=["unit"])
+
+
+def test_only_ties_have_no_alpha():
+    assert math.isnan(preference_alpha(votes_on({"p": [0.5, 0.5]})).mean)
 
 
 def test_nothing_was_judged_twice():

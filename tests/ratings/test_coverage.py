@@ -1,64 +1,65 @@
-"""Simulations: do 95% intervals cover 95 times in 100 when labelers differ in taste?"""
+"""Simulations: do 95% intervals cover 95 times in 100 when labelers differ in taste?
+
+The short version of benchmarks/ratings_coverage.py, whose page has more cases and seeds.
+"""
+
+import importlib.util
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from accord.ratings.bradley_terry import fit
 from accord.ratings.intervals import clustered_rate, win_rate
-from accord.ratings.tables import differences
-from accord.ratings.votes import Votes
 
-pytestmark = pytest.mark.slow
-
-STRENGTH = np.array([0.6, 0.2, -0.2, -0.6])
-PAIRS = np.array([(i, j) for i in range(4) for j in range(i + 1, 4)])
+FILE = Path(__file__).parents[2] / "benchmarks" / "ratings_coverage.py"
 
 
-def simulated_votes(rng, labelers, each, taste_sd):
-    """Votes of labelers whose own strengths differ from the common ones."""
-    n = labelers * each
-    labeler = np.repeat(np.arange(labelers), each)
-    a, b = PAIRS[rng.integers(len(PAIRS), size=n)].T
-    taste = STRENGTH + taste_sd * rng.normal(size=(labelers, 4))
-    gap = taste[labeler, a] - taste[labeler, b]
-    return Votes(
-        names=tuple("wxyz"),
-        labelers=tuple(f"l{i}" for i in range(labelers)),
-        prompts=tuple(f"p{i}" for i in range(n)),
-        a=a,
-        b=b,
-        outcome=(rng.uniform(size=n) < 1 / (1 + np.exp(-gap))) * 1.0,
-        labeler=labeler,
-        prompt=np.arange(n),
-        unit=np.arange(n),
-        a_first=np.ones(n),
-        weight=np.ones(n),
-    )
-
-
-def average_log_odds(taste_sd):
-    """What the fit estimates: the log-odds of the win probability averaged over labelers."""
-    spread = np.random.default_rng(1).normal(size=400_000) * taste_sd * np.sqrt(2)
-    votes = np.stack([1 / (1 + np.exp(-(STRENGTH[i] - STRENGTH[j] + spread))) for i, j in PAIRS])
-    p = votes.mean(axis=1)
-    return np.log(p / (1 - p))
+@pytest.fixture(scope="module")
+def benchmark():
+    spec = importlib.util.spec_from_file_location("ratings_coverage", FILE)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
 
 
 @pytest.mark.parametrize(
-    ("labelers", "each", "taste_sd"), [(20, 100, 0.0), (20, 100, 0.6), (8, 150, 0.6)]
+    ("name", "shares", "labelers"),
+    [
+        ("bradley_terry", "equal", 10),
+        ("bradley_terry", "equal", 20),
+        ("bradley_terry", "equal", 50),
+        ("bradley_terry", "zipf", 20),
+        ("davidson", "equal", 20),
+        ("length-controlled", "equal", 20),
+    ],
 )
-def test_differences_cover(labelers, each, taste_sd):
-    truth, covered, naive = average_log_odds(taste_sd), [], []
-    for seed in range(300):
-        votes = simulated_votes(np.random.default_rng(seed), labelers, each, taste_sd)
-        for cluster, kept in ((("labeler",), covered), ((), naive)):
-            rows = differences(fit(votes, cluster=cluster))
-            kept += [r.low <= t * 173.71779 <= r.high for r, t in zip(rows, truth, strict=True)]
-    assert 0.93 <= np.mean(covered) <= 0.985
-    if taste_sd:
-        assert np.mean(naive) < 0.85  # votes taken as independent cover far too rarely
+def test_differences_cover(benchmark, name, shares, labelers):
+    """The standard error of a share is 1% here: pairs of one simulation are not independent."""
+    (case,) = [
+        case
+        for case in benchmark.cases()
+        if case.name == name
+        and (case.shares, case.labelers) == (shares, labelers)
+        and case.world.taste_sd == benchmark.World().taste_sd
+    ]
+    found = benchmark.measured(case, seeds=100, endless=10_000)
+    assert 0.93 <= found.clustered <= 0.97
+    assert found.independent < 0.88  # votes taken as independent cover far too rarely
+    assert found.ranks >= 0.95
+    assert found.anytime >= 0.97
 
 
+def test_labelers_of_one_taste_cover_too(benchmark):
+    (case,) = [case for case in benchmark.cases() if case.world.taste_sd == 0]
+    found = benchmark.measured(case, seeds=60, endless=10_000)
+    assert 0.93 <= found.clustered <= 0.99  # never below the independent one, which is right here
+    assert 0.92 <= found.independent <= 0.98
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("clusters", "each", "sd", "mean"), [(100, 4, 0.0, 0.0), (40, 5, 1.0, 0.5), (12, 10, 0.7, 1.5)]
 )
@@ -74,6 +75,7 @@ def test_rates_cover(clusters, each, sd, mean):
     assert 0.935 <= np.mean(covered) <= 0.98
 
 
+@pytest.mark.slow
 def test_win_rates_with_ties_cover():
     covered = []
     for seed in range(1500):

@@ -1,7 +1,9 @@
 """Elo: the scale, one update, a replay."""
 
 import math
+from itertools import permutations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from accord.ratings.elo import (
     ELO_SCALE,
     POINTS_PER_NAT,
     normal_win_probability,
+    order_spread,
     rating_difference,
     replay,
     update,
@@ -163,3 +166,69 @@ def test_no_games():
 
 def test_the_usual_step_is_sixteen_points_from_zero():
     assert replay([("a", "b", 1)]) == {"a": 8, "b": -8}
+
+
+# orders
+
+
+def a_log(number=400, seed=0):
+    """Games of five players whose neighbors are 0.3 nats apart."""
+    rng = np.random.default_rng(seed)
+    strength = dict(zip("abcde", (0.6, 0.3, 0, -0.3, -0.6), strict=True))
+    pairs = [rng.choice(list("abcde"), 2, replace=False) for _ in range(number)]
+    odds = [math.exp(strength[y] - strength[x]) for x, y in pairs]
+    return [
+        (x, y, float(rng.uniform() < 1 / (1 + o))) for (x, y), o in zip(pairs, odds, strict=True)
+    ]
+
+
+def test_two_orders_of_two_games():
+    # a beats b: a 16, b -16. Then b beats c: E = 1/(1 + 10^(16/400)) = .476990, b gains 16.736.
+    # In the other order b beats c first: b 16, c -16; then a beats b: E = .476990, b loses 16.736.
+    games = [("a", "b", 1.0), ("b", "c", 1.0)]
+    spread = order_spread(games, elo_step=32, orders=4000)
+    assert spread.mean["b"] == pytest.approx(0, abs=0.02)
+    assert spread.sd["b"] == pytest.approx(0.736319, abs=1e-3)
+    assert spread.sd["a"] == pytest.approx(0.736319 / 2, abs=1e-3)
+    assert spread.rankings_changed == 0
+
+
+def test_the_spread_over_all_orders():
+    games = a_log(6, seed=1)
+    every = [replay(order, elo_step=64) for order in permutations(games)]
+    spread = order_spread(games, elo_step=64, orders=4000, seed=1)
+    for name in spread.sd:
+        assert spread.mean[name] == pytest.approx(np.mean([r[name] for r in every]), abs=1)
+        assert spread.sd[name] == pytest.approx(np.std([r[name] for r in every]), abs=0.7)
+
+
+def test_a_larger_step_depends_more_on_the_order():
+    spreads = [order_spread(a_log(), elo_step=step) for step in (4, 16, 32)]
+    sds = [np.mean(list(spread.sd.values())) for spread in spreads]
+    assert sds == sorted(sds)
+    assert 4 < sds[0] < 6  # points
+    assert 20 < sds[1] < 30
+    assert 35 < sds[2] < 50
+    changed = [spread.rankings_changed for spread in spreads]
+    assert changed == sorted(changed)
+    assert changed[2] > 0.5  # most orders give a ranking of their own
+
+
+def test_orders_change_neither_the_mean_nor_a_seed():
+    spread = order_spread(a_log(), seed=3)
+    assert sum(spread.mean.values()) == pytest.approx(0, abs=1e-9)
+    assert spread == order_spread(a_log(), seed=3)
+    assert spread != order_spread(a_log(), seed=4)
+
+
+def test_a_game_against_oneself_moves_nothing():
+    assert order_spread([("a", "a", 1.0), ("a", "b", 1.0)]).mean == {"a": 8, "b": -8}
+
+
+def test_no_games_have_no_order():
+    assert order_spread([]) == ({}, {}, 0.0)
+
+
+def test_one_order_has_no_spread():
+    with pytest.raises(ValueError, match="at least 2"):
+        order_spread(a_log(), orders=1)

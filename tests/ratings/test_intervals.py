@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from accord.ratings.covariance import sandwich
 from accord.ratings.intervals import (
     bootstrap,
     clustered_mean,
     clustered_rate,
     critical_value,
     percentile_interval,
-    sandwich,
     wilson,
     win_rate,
 )

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from accord.ratings.bradley_terry import fit
 from accord.ratings.elo import POINTS_PER_NAT, win_probability
+from accord.ratings.fit import fit
 from accord.ratings.tables import differences, ratings_table, win_probability_matrix
 from accord.ratings.votes import from_pairs
 
@@ -132,7 +132,8 @@ def test_nothing_is_said_across_groups():
 def test_one_policy_alone():
     fitted = fit(from_pairs(["x"], ["x"], [1]))
     (row,) = ratings_table(fitted)
-    assert (row.rating, row.se, row.rank_low, row.rank_high, row.votes) == (0, 0, 1, 1, 0)
+    assert (row.rating, row.rank_low, row.rank_high, row.votes) == (0, 1, 1, 0)
+    assert row.se == pytest.approx(3 * POINTS_PER_NAT)  # the prior: nothing is known
     assert differences(fitted) == ()
 
 

@@ -25,11 +25,9 @@ ANSWERS = {
 
 FIXED = json.loads((Path(__file__).parent / "made_up.json").read_text())
 
-Writer = Callable[..., Path]
-
 
 @pytest.fixture(scope="session")
-def write_run(tmp_path_factory: pytest.TempPathFactory) -> Writer:
+def write_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Make a run in a fresh directory; keywords as of ``make_run``."""
 
     def write(**choices: Any) -> Path:
@@ -139,13 +137,22 @@ def language_model(out: Path, name: str, rng: random.Random, **_: Any) -> None:
 
 
 def sample(out: Path, name: str, rng: random.Random, **_: Any) -> None:
-    number = 600 if name == "sample_1" else 360
-    (out / "output" / "comparisons.jsonl").write_text("{}\n" * number)
-    (out / "output" / "responses.jsonl").write_text("{}\n" * (4 * number))
+    for file, each in (("comparisons", 1), ("responses", 4)):
+        lines = "{}\n" * each * (600 if name == "sample_1" else 360)
+        (out / "output" / f"{file}.jsonl").write_text(lines)
 
 
 def collect(out: Path, name: str, rng: random.Random, **_: Any) -> None:
-    votes = 1800 if name == "collect_1" else 2880
+    first, votes = (0, 1800) if name == "collect_1" else (600, 2880)  # some votes are in both
+    sides = {"train": [], "test": []}
+    for number in range(first // 3, (first + votes) // 3):
+        voters = range(number % 6 + 1, number % 6 + 4)
+        ids = {"comparison_id": f"c{number}"}
+        preferences = [ids | {"id": f"v{number}.{i}", "labeler": f"labeler-{i}"} for i in voters]
+        line = json.dumps({"comparison": {"id": f"c{number}"}, "preferences": preferences})
+        sides["test" if number % 7 == 0 else "train"].append(line + "\n")
+    for side, lines in sides.items():
+        (out / "output" / f"comparisons-{side}.jsonl").write_text("".join(lines))
     written = {
         "votes": votes,
         "votes_digest": hashlib.sha256(name.encode()).hexdigest(),
@@ -378,7 +385,7 @@ def sampled(number: int, rng: random.Random, text: str | None) -> dict[str, Any]
 
 
 def write_json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+    path.write_text(json.dumps(value))
 
 
 WRITERS: dict[str, Callable[..., None]] = {

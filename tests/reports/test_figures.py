@@ -1,5 +1,6 @@
 """Axes, charts and the style sheet: honest drawings, legible in light and in dark."""
 
+import itertools
 import re
 from importlib import resources
 
@@ -86,6 +87,30 @@ def test_an_axis_exists_for_any_data(values):
     axis = axis_for(values)
     assert axis.low < axis.high
     assert axis.ticks
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-4, 1e6))
+def test_labels_are_as_far_apart_as_their_values(low, width):
+    texts = [tick.text for tick in axis_for([low, low + width]).ticks]
+    plain = [text.replace("−", "-").replace("\u202f", "") for text in texts]
+    steps = [float(b) - float(a) for a, b in itertools.pairwise(plain)]
+    assert steps == pytest.approx([steps[0]] * len(steps), rel=1e-2)
+
+
+def test_narrow_axes_write_enough_digits():
+    assert [t.text for t in axis_for([0.7026, 0.7098], ticks=3).ticks] == [
+        "0.7025",
+        "0.705",
+        "0.7075",
+        "0.71",
+    ]
+    assert [t.text for t in fitted_rate_axis([0.51, 0.59]).ticks] == [
+        "50.0%",
+        "52.5%",
+        "55.0%",
+        "57.5%",
+        "60.0%",
+    ]
 
 
 def test_a_snug_axis_ends_where_the_data_end():

@@ -177,7 +177,7 @@ def test_warnings_of_the_ratings_are_passed_on(write_run):
     run = write_run()
     problem = {"code": "disconnected", "message": "two groups were never compared"}
     edit(run, "*-rate_2/output/ratings.json", lambda r: r.update(warnings=[problem]))
-    assert "Ratings: two groups were never compared" in warnings_of(run)
+    assert "Ratings: two groups were never compared." in warnings_of(run)
 
 
 def row(name, agreement, half=0.03):
@@ -216,7 +216,34 @@ def test_the_numbers_beside_the_headline_have_their_sources(write_run):
         "of held-out votes predicted",
         "preferences collected",
     ]
-    assert found[-1].text.replace("\u202f", "") == "2880"
+    assert found[-1].text.replace("\u202f", "") == "3480"  # 600 of them only in the first
+
+
+# The votes of a run
+
+
+def test_a_vote_counts_once_however_often_it_was_collected(write_run):
+    run = write_run()
+    one = facts_of(run).collected
+    assert (one.votes, one.comparisons, one.labelers) == (3480, 1160, 8)
+    assert [name for name, _ in one.sources] == ["collect_1", "collect_2"]
+    assert one.digest == ""
+    for path in run.glob("*-collect_2/output/comparisons-*"):
+        path.unlink()
+    first = facts_of(run).collected
+    assert (first.votes, first.comparisons) == (1800, 600)
+    assert [name for name, _ in first.sources] == ["collect_1"]
+
+
+def test_without_the_comparisons_the_last_collection_counts_itself(write_run):
+    run = write_run()
+    for path in run.glob("*-collect_*/output/comparisons-*"):
+        path.write_text('{"preferences": 3}\n[]\n')
+    one = facts_of(run).collected
+    assert (one.votes, one.comparisons, one.labelers) == (2880, 960, 8)
+    for path in run.glob("*-collect_*/output/votes.json"):
+        path.unlink()
+    assert facts_of(run).collected is None
 
 
 # Before and after

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from accord.config import InputError, build
-from accord.data.chat import encode_prompt, encode_response
+from accord.data.chat import encode_prompt, encode_responses
 from accord.functional.preference import ranking_loss
 from accord.models import preference_model as scoring
 from accord.models.load import load_scalar_model
@@ -143,7 +143,7 @@ def test_plain_transformers_gives_the_same_scores(straight, inputs):
     labeled = comparison(7, random.Random(7))
     rows = [
         encode_prompt(tokenizer, labeled.comparison.prompt)
-        + encode_response(tokenizer, response.text)
+        + encode_responses(tokenizer, [response.text])[0]
         for response in labeled.comparison.responses
     ]
     padded = tokenizer.pad({"input_ids": rows}, return_tensors="pt")

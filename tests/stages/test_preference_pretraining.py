@@ -7,7 +7,6 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from accord.config import InputError, build
-from accord.functional.language import next_token_loss
 from accord.functional.preference import bradley_terry_loss
 from accord.models.load import load_both_heads, load_scalar_model
 from accord.records import (
@@ -135,10 +134,11 @@ def test_the_loss_is_that_of_its_two_parts(inputs):
     heads = preference_training.Heads(scalar, language)
     with torch.no_grad():
         loss, sums = preference_training._loss(heads, items, 0.3, learnt / len(items))
-        width = max(map(len, better))
-        tokens = torch.tensor([row + [0] * (width - len(row)) for row in better])
-        mask = torch.arange(width) < torch.tensor([len(row) for row in better])[:, None]
-        language_loss = next_token_loss(language(tokens).logits, tokens, mask).sum() / learnt
+        losses = []
+        for row in better:  # one by one, without padding
+            logprobs = language(torch.tensor([row])).logits[0].log_softmax(dim=-1)
+            losses += [-logprobs[s, token] for s, token in enumerate(row[1:])]
+        language_loss = torch.stack(losses).sum() / learnt
         scores = torch.tensor(preference_training.score_all(scalar, items, microbatch_size=4))
     rows = torch.arange(len(items))
     first = torch.tensor([int(item.wins[1][0] > 0) for item in items])

@@ -186,6 +186,7 @@ def test_groups_are_not_compared(tmp_path):
         ({"elo_step": 4}, "elo"),
         ({"prior_sd": 0.2}, "ratings"),
         ({"cluster": []}, "warnings"),
+        ({"control": ["side"]}, "covariates"),
     ],
 )
 def test_every_setting_changes_something(comparisons, tmp_path, setting, changed):
@@ -197,6 +198,19 @@ def test_davidson_says_how_often_equals_tie(comparisons, tmp_path):
     ratings = rated(comparisons, tmp_path / "out", model="davidson", prior_sd=0)
     assert ratings["tie"] > 0
     assert ratings["tie_rate"] > 0.1
+
+
+def test_whole_rankings_find_the_planted_order(comparisons, tmp_path):
+    ratings = rated(comparisons, tmp_path / "out", model="plackett_luce")
+    assert [row["name"] for row in ratings["ratings"]] == ["ppo_1", "sft", "base"]
+
+
+def test_labelers_have_habits(comparisons, tmp_path):
+    ratings = rated(comparisons, tmp_path / "out")
+    for row in ratings["labelers"]:
+        assert 0 < row["discrimination_low"] < row["discrimination"] < row["discrimination_high"]
+        assert row["careless"] < 0.5
+    assert ratings["agreement"]["tau_x"] > 0  # of whole rankings
 
 
 def test_same_seed_same_bytes(comparisons, tmp_path):
@@ -240,6 +254,9 @@ def test_a_perfect_record_without_prior_is_refused(tmp_path):
 
 
 def test_nothing_to_rate(tmp_path):
+    (tmp_path / "blank.jsonl").write_text("\n")
+    with pytest.raises(InputError, match="no rankings: there is nothing to rate"):
+        rated(tmp_path / "blank.jsonl", tmp_path / "out")
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(InputError, match="give a collect artifact"):

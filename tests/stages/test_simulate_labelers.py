@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
@@ -174,7 +175,9 @@ def test_when_nobody_may_answer_it_says_so(tmp_path, world, comparisons):
     with open_store(inputs.store) as store, store.writing() as session:
         for number in range(1, 9):
             labelers.add(session, f"labeler-{number:02}")
-            labelers.pause(session, f"labeler-{number:02}")
+            labelers.pause(
+                session, f"labeler-{number:02}", reason="a test", by="me", now=datetime.now(UTC)
+            )
     with pytest.raises(InputError, match="120 votes are still wanted"):
         run_stage(simulate_labelers.run, simulate_labelers.Config(), inputs, tmp_path / "labels")
 

@@ -1,14 +1,26 @@
-"""A store with some comparisons and labelers in it."""
+"""A store with some comparisons, labelers and projects in it; a PostgreSQL of the tests' own."""
 
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
 from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
 
 import pytest
+from sqlalchemy import select, text
 
-from accord.records import Comparison, Message, Preference, Prompt, Response
-from accord.store import comparisons, labelers, queue
+from accord.records import Answer, Comparison, Item, Message, Preference, Prompt, Response
+from accord.store import answers, comparisons, labelers, projects, queue, tables
 from accord.store.session import open_store
+from accord.store.specs import ProjectSpec
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+FREE_USERS = ("postgres", "nobody")  # PostgreSQL refuses to run as root
 
 
 class Desk:
@@ -52,6 +64,72 @@ class Desk:
             return queue.open_votes(session, batches)
 
 
+class Office:
+    """One project of a store, and the short ways in which tests work on it."""
+
+    def __init__(self, store, people=("ann", "bob"), items=(), **spec):
+        self.store, self.numbers = store, count()
+        values = {"id": "p1", "title": "Which is better?", "task": "comparison"} | spec
+        self.spec = ProjectSpec.model_validate(values)
+        with store.writing() as session:
+            for name in people:
+                labelers.add(session, name)
+            projects.create(session, self.spec, now=START)
+            projects.add_items(session, self.spec.id, items, now=START)
+
+    def do(self, function, *arguments, after=0.0, **named):
+        """Call a function of the store in a transaction of its own, at a time."""
+        with self.store.writing() as session:
+            return function(session, *arguments, now=at(after), **named)
+
+    def see(self, function, *arguments, **named):
+        with self.store.reading() as session:
+            return function(session, *arguments, **named)
+
+    def next(self, labeler="ann", *, after=0.0, seed=0):
+        return self.do(queue.next_task, self.spec.id, labeler, after=after, seed=seed)
+
+    def why(self, labeler="ann", *, after=0.0):
+        return self.do(queue.why_nothing, self.spec.id, labeler, after=after)
+
+    def submit(self, task, labeler="ann", *, after=0.0, **given):
+        sent = self.answer(task, **given)
+        return self.do(answers.submit, task.id, sent, labeler=labeler, after=after)
+
+    def answer(self, task, **given):
+        values = {"id": f"{self.spec.id}-{next(self.numbers)}"}
+        if task.kind in ("comparison", "ranking"):
+            values["ranks"] = tuple(range(1, len(task.item.responses) + 1))
+        return Answer(**values | given)
+
+    def work(self, labeler="ann", times=1, *, after=0.0, seed=0, **given):
+        """Take and answer tasks; return them."""
+        done = []
+        for _ in range(times):
+            task = self.next(labeler, after=after, seed=seed)
+            if task is None:
+                break
+            self.submit(task, labeler, after=after, **given)
+            done.append(task)
+        return done
+
+    def open(self, item_id):
+        return self.place(item_id).open
+
+    def place(self, item_id):
+        with self.store.reading() as session:
+            statement = select(tables.queue).where(
+                tables.queue.c.project_id == self.spec.id, tables.queue.c.comparison_id == item_id
+            )
+            return session.execute(statement).one()
+
+    def events(self, kind=None):
+        with self.store.reading() as session:
+            rows = session.execute(select(tables.events).order_by(tables.events.c.seq)).all()
+        decisions = ("project", "guideline")
+        return [r for r in rows if (r.kind == kind if kind else r.kind not in decisions)]
+
+
 def at(seconds):
     return START + timedelta(seconds=seconds)
 
@@ -65,16 +143,142 @@ def comparison(number, *, size=2, text="yes"):
     return Comparison(id=f"c{number:03d}", prompt=prompt, responses=responses)
 
 
+def item(number, *, size=0, text="yes"):
+    """An item of any size."""
+    prompt = Prompt(id=f"p{number}", messages=[Message(role="user", content=f"Question {number}?")])
+    responses = [
+        Response(id=f"r{number}-{k}", prompt_id=prompt.id, text=f"{text} {k}", policy=f"policy{k}")
+        for k in range(size)
+    ]
+    return Item(id=f"c{number:03d}", prompt=prompt, responses=responses)
+
+
 def vote(identifier, comparison_id, labeler, ranks=(1, 2), **more):
     return Preference(
         id=identifier, comparison_id=comparison_id, labeler=labeler, ranks=ranks, **more
     )
 
 
+def in_threads(number, work):
+    """Run ``work(0)`` to ``work(number - 1)`` at once; a failure of one fails the test."""
+    failures = []
+
+    def guarded(index):
+        try:
+            work(index)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(n,)) for n in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def programs():
+    """The folder with initdb and pg_ctl, or None."""
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    found = shutil.which("initdb")
+    for place in [Path(found).resolve().parent] if found else places:
+        if (place / "initdb").is_file() and (place / "pg_ctl").is_file():
+            return place
+    return None
+
+
+def user():
+    """Who may run a cluster: None for ourselves, a name when we are root, "" when nobody can."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return next((name for name in FREE_USERS if name in known), "")
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """URL of a PostgreSQL that lives as long as the tests."""
+    pytest.importorskip("psycopg", reason="psycopg, the driver of PostgreSQL, is not installed")
+    place, owner = programs(), user()
+    if place is None or owner == "":
+        pytest.skip("no initdb and pg_ctl of PostgreSQL, or no user to run it")
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket needs a short path
+    if owner:
+        shutil.chown(folder, owner)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def call(program, *arguments):
+        command = [str(place / program), *arguments]
+        done = subprocess.run(
+            command, capture_output=True, text=True, user=owner, cwd=folder, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    data = str(folder / "data")
+    code, said = call("initdb", "-D", data, "-U", "accord", "--auth=trust", "--no-sync")
+    if code:
+        shutil.rmtree(folder)
+        pytest.skip(f"initdb failed: {said[-300:]}")
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    code, said = call("pg_ctl", "-D", data, "-o", options, "-l", f"{folder}/log", "-w", "start")
+    if code:
+        shutil.rmtree(folder)
+        pytest.skip(f"pg_ctl failed: {said[-300:]}")
+    yield f"postgresql+psycopg://accord@127.0.0.1:{port}/postgres"
+    call("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture
-def desk(tmp_path):
-    with open_store(str(tmp_path / "ledger.sqlite")) as store:
-        yield Desk(store)
+def empty_postgresql(cluster):
+    """The URL of a PostgreSQL database without tables."""
+    yield cluster
+    with open_store(cluster) as store, store.writing() as session:
+        session.execute(text("DROP SCHEMA public CASCADE"))
+        session.execute(text("CREATE SCHEMA public"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """A store's URL, on each database in turn."""
+    if request.param == "sqlite":
+        return str(tmp_path / "ledger.sqlite")
+    return request.getfixturevalue("empty_postgresql")
+
+
+@pytest.fixture
+def any_store(url):
+    """An open store, on each database in turn."""
+    with open_store(url) as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def new_ledger(tmp_path_factory):
+    """A SQLite file with the tables of today; copying it is faster than making it."""
+    path = tmp_path_factory.mktemp("ledger") / "new.sqlite"
+    open_store(str(path)).close()
+    return path
+
+
+@pytest.fixture
+def store(tmp_path, new_ledger):
+    path = shutil.copy(new_ledger, tmp_path / "ledger.sqlite")
+    with open_store(str(path)) as store:
+        yield store
+
+
+@pytest.fixture
+def desk(store):
+    return Desk(store)
+
+
+@pytest.fixture
+def office(store):
+    """Sets up a project in a SQLite store."""
+    return lambda **given: Office(store, **given)
 
 
 @pytest.fixture
@@ -84,7 +288,10 @@ def make():
     class Make:
         at = staticmethod(at)
         comparison = staticmethod(comparison)
+        item = staticmethod(item)
         desk = Desk
+        office = Office
         vote = staticmethod(vote)
+        in_threads = staticmethod(in_threads)
 
     return Make

@@ -20,14 +20,17 @@ def test_a_labeler_needs_a_name(desk, name):
         labelers.add(session, name)
 
 
-def test_a_paused_labeler_gets_nothing_until_it_goes_on(desk):
+def test_a_paused_labeler_gets_nothing_until_it_goes_on(desk, make):
     desk.people("ann")
     desk.add(1)
+    why = {"reason": "a talk first", "by": "mia", "now": make.at(0)}
     with desk.store.writing() as session:
-        labelers.pause(session, "ann")
+        assert labelers.pause(session, "ann", **why)
+        assert labelers.get(session, "ann").paused
     assert desk.next("ann") is None
     with desk.store.writing() as session:
-        labelers.pause(session, "ann", paused=False)
+        assert labelers.resume(session, "ann", **why)
+        assert not labelers.resume(session, "ann", **why)
     assert desk.next("ann") is not None
 
 

@@ -1,117 +1,32 @@
 """The same store on PostgreSQL, where its programs are installed."""
 
-import os
-import pwd
-import shutil
-import socket
-import subprocess
-import tempfile
-import threading
-from pathlib import Path
-
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from accord.store import export, tables
+from accord.store import account_tables, export, tables
 from accord.store.session import open_store
 
 PEOPLE = [f"labeler {n}" for n in range(5)]
-FREE_USERS = ("postgres", "nobody")  # PostgreSQL refuses to run as root
-
-
-def programs():
-    """The folder with initdb and pg_ctl, or None."""
-    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    found = shutil.which("initdb")
-    for place in [Path(found).resolve().parent] if found else places:
-        if (place / "initdb").is_file() and (place / "pg_ctl").is_file():
-            return place
-    return None
-
-
-def user():
-    """Who may run a cluster: None for ourselves, a name when we are root, "" when nobody can."""
-    if os.geteuid() != 0:
-        return None
-    known = {entry.pw_name for entry in pwd.getpwall()}
-    return next((name for name in FREE_USERS if name in known), "")
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    pytest.importorskip("psycopg", reason="psycopg, the driver of PostgreSQL, is not installed")
-    place, owner = programs(), user()
-    if place is None or owner == "":
-        pytest.skip("no initdb and pg_ctl of PostgreSQL, or no user to run it")
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket needs a short path
-    if owner:
-        shutil.chown(folder, owner)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    def call(program, *arguments):
-        command = [str(place / program), *arguments]
-        done = subprocess.run(
-            command, capture_output=True, text=True, user=owner, cwd=folder, check=False
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    data = str(folder / "data")
-    code, said = call("initdb", "-D", data, "-U", "accord", "--auth=trust", "--no-sync")
-    if code:
-        shutil.rmtree(folder)
-        pytest.skip(f"initdb failed: {said[-300:]}")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    code, said = call("pg_ctl", "-D", data, "-o", options, "-l", f"{folder}/log", "-w", "start")
-    if code:
-        shutil.rmtree(folder)
-        pytest.skip(f"pg_ctl failed: {said[-300:]}")
-    yield f"postgresql+psycopg://accord@127.0.0.1:{port}/postgres"
-    call("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
-def desk(cluster, make):
-    with open_store(cluster) as store:
+def desk(empty_postgresql, make):
+    with open_store(empty_postgresql) as store:
         yield make.desk(store)
-        with store.writing() as session:
-            session.execute(text("DROP SCHEMA public CASCADE"))
-            session.execute(text("CREATE SCHEMA public"))
-
-
-def in_threads(count, work):
-    failures = []
-
-    def guarded(number):
-        try:
-            work(number)
-        except Exception as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(n,)) for n in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(desk):
+    assert account_tables.metadata is tables.metadata
     with desk.store.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.metadata) == []
 
 
-def test_many_may_create_the_store_at_once(cluster, desk):
-    with desk.store.writing() as session:
-        session.execute(text("DROP SCHEMA public CASCADE"))
-        session.execute(text("CREATE SCHEMA public"))
-    in_threads(5, lambda _: open_store(cluster).close())
+def test_many_may_create_the_store_at_once(empty_postgresql, make):
+    make.in_threads(5, lambda _: open_store(empty_postgresql).close())
 
 
 def test_labelers_at_once_fill_every_place_once(desk, make):
@@ -127,7 +42,7 @@ def test_labelers_at_once_fill_every_place_once(desk, make):
             )
             assert desk.record(vote)
 
-    in_threads(len(PEOPLE), label)
+    make.in_threads(len(PEOPLE), label)
     with desk.store.reading() as session:
         votes = list(export.preferences(session))
         assert len({(p.comparison_id, p.labeler) for p in votes}) == len(votes) == 36
@@ -142,7 +57,7 @@ def test_the_same_vote_at_once_is_one(desk, make):
     desk.add(1)
     results = []
     vote = make.vote("v1", "c000", "ann")
-    in_threads(5, lambda _: results.append(desk.record(vote)))
+    make.in_threads(5, lambda _: results.append(desk.record(vote)))
     assert sorted(results) == [False] * 4 + [True]
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from accord.store import queue, tables
+from accord.store import choice, tables
 from accord.store.queue import shown_order
 
 
@@ -86,15 +86,15 @@ def test_only_the_batches_that_were_asked_for(desk):
 
 
 def test_who_had_the_whole_window_gets_an_untouched_comparison(desk, make, monkeypatch):
-    monkeypatch.setattr(queue, "WINDOW", 2)
-    queue._nearly_complete.cache_clear()
+    monkeypatch.setattr(choice, "WINDOW", 2)
+    choice._nearly_complete.cache_clear()
     desk.people("ann")
     desk.add(6)
     seen = []
     while identifier := asked(desk, "ann"):
         seen.append(identifier)
         desk.record(make.vote(f"v{len(seen)}", identifier, "ann"))
-    queue._nearly_complete.cache_clear()
+    choice._nearly_complete.cache_clear()
     assert seen == [f"c{n:03d}" for n in range(6)]
 
 
@@ -103,9 +103,9 @@ def test_a_place_that_was_taken_a_moment_ago_is_not_given_out(desk, make, monkey
     desk.people("ann", "bob")
     desk.add(2, wanted=1)
     desk.record(make.vote("v1", "c000", "ann"))
-    real = queue._nearly_complete(False)
+    real = choice._nearly_complete(False)
     choices = iter([select(tables.comparisons.c.id).where(tables.comparisons.c.id == "c000")])
-    monkeypatch.setattr(queue, "_nearly_complete", lambda _restricted: next(choices, real))
+    monkeypatch.setattr(choice, "_nearly_complete", lambda _restricted: next(choices, real))
     assert asked(desk, "bob") == "c001"
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex
 
 from accord.config import InputError
-from accord.store import labelers, tables
+from accord.store import account_tables, guidelines, labelers, tables
 from accord.store.session import MIGRATIONS, open_store
 from accord.store.tables import Instant
 
@@ -28,13 +28,15 @@ def test_a_store_is_created_and_opened_again(tmp_path):
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(desk):
+    assert account_tables.metadata is tables.metadata
+
     def compared(thing, name, *_):
         return name != "queue_untouched"  # Alembic cannot compare an index that goes down
 
     with desk.store.engine.connect() as connection:
         opts = {"compare_type": True, "include_object": compared}
         context = MigrationContext.configure(connection, opts=opts)
-        assert context.get_current_revision() == "0001"
+        assert context.get_current_revision() == ScriptDirectory(str(MIGRATIONS)).get_current_head()
         assert compare_metadata(context, tables.metadata) == []
         made = text("SELECT sql FROM sqlite_master WHERE name = 'queue_untouched'")
         wanted = next(i for i in tables.queue.indexes if i.name == "queue_untouched")
@@ -48,7 +50,7 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path):
     open_store(str(path)).close()
     with open_store(str(path)) as store, store.writing() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(InputError, match="newer than the `0001`"):
+    with pytest.raises(InputError, match="newer than the `00"):
         open_store(str(path))
 
 
@@ -125,15 +127,19 @@ def test_a_reader_sees_one_moment_and_blocks_no_writer(desk):
         assert len(labelers.roster(session)) == 2
 
 
-@pytest.mark.parametrize("table", [tables.comparisons, tables.events], ids=lambda t: t.name)
+@pytest.mark.parametrize(
+    "table", [tables.comparisons, tables.events, tables.guidelines], ids=lambda t: t.name
+)
 @pytest.mark.parametrize("change", [update, delete], ids=["update", "delete"])
 def test_the_database_itself_refuses_to_change_a_fact(desk, make, table, change):
     desk.people("ann")
     desk.add(1)
     desk.record(make.vote("v1", "c000", "ann"))
+    with desk.store.writing() as session:
+        guidelines.publish(session, "low", "Be kind.", make.at(0))
     statement = change(table)
     if change is update:
-        statement = statement.values(id="other")
+        statement = statement.values({next(iter(table.c)): "9"})
     with pytest.raises(IntegrityError, match="append-only"), desk.store.writing() as session:
         session.execute(statement)
 
@@ -176,5 +182,7 @@ def test_other_databases_have_no_triggers():
     context = MigrationContext.configure(dialect=engine.dialect, opts=opts)
     with Operations.context(context):
         scripts.get_revision("0001").module.upgrade()
+        scripts.get_revision("0002").module.upgrade()
     assert "CREATE TABLE events" in output.getvalue()
+    assert "ALTER TABLE events ALTER COLUMN comparison_id" in output.getvalue()
     assert "TRIGGER" not in output.getvalue()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from accord.config import InputError
 from accord.worlds import knowledge, lexicon
-from accord.worlds.facts import World, generate, topic_groups
+from accord.worlds.facts import World, generate, read_world, topic_groups
 
 
 @settings(max_examples=30, deadline=None)
@@ -50,6 +50,18 @@ def test_nothing_is_held_out_on_request_and_the_facts_stay():
     world = generate(3, held_out_topics=0)
     assert world.held_out == frozenset()
     assert world.table == generate(3).table
+
+
+def test_a_world_file_that_is_none_is_named(tmp_path):
+    file = tmp_path / "world.json"
+    file.write_text(generate(3).to_json())
+    assert read_world(file) == generate(3)
+    file.write_bytes(b"\xff{}")
+    with pytest.raises(InputError, match=r"world.json` is not UTF-8 text: .*; give the"):
+        read_world(file)
+    file.write_text("[]")
+    with pytest.raises(InputError, match=r"world.json`: this is not a world"):
+        read_world(file)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"seed": 1}', "null"])

@@ -85,7 +85,7 @@ def _read(path: Path) -> Iterator[Tried]:
     file = path if path.is_file() else path / FILE
     if not file.is_file():
         raise InputError(f"`{path}` has no `{FILE}`; give the artifact of a ppo stage")
-    with file.open(encoding="utf-8") as lines:
+    with file.open("rb") as lines:
         empty = True
         for number, line in enumerate(lines, start=1):
             empty = False
@@ -94,7 +94,7 @@ def _read(path: Path) -> Iterator[Tried]:
         raise InputError(f"`{file}` is empty; give the artifact of a ppo stage")
 
 
-def _tried(line: str, file: Path, number: int) -> Tried:
+def _tried(line: bytes, file: Path, number: int) -> Tried:
     try:
         value = json.loads(line)
         return Tried(
@@ -104,6 +104,13 @@ def _tried(line: str, file: Path, number: int) -> Tried:
             score=float(value["score"]),
             kl=float(value["kl"]),
         )
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"`{file}` line {number} is no rollout: {reason}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in ("prompt", *first["loc"]))
+        raise InputError(
+            f"`{file}` line {number} is no rollout: {where}: {first['msg']}"
+        ) from error
+    except KeyError as error:
+        raise InputError(f"`{file}` line {number} is no rollout: no {error}") from error
+    except (ValueError, TypeError) as error:
+        raise InputError(f"`{file}` line {number} is no rollout: {error}") from error

@@ -11,7 +11,7 @@ from accord.config import InputError
 from accord.records import Prompt
 from accord.runtime.input_files import input_file
 from accord.stages.evaluate.answers import Answer
-from accord.worlds.facts import World
+from accord.worlds.facts import World, read_world
 from accord.worlds.judge import Verdict, judge
 from accord.worlds.phrasing import UnknownPrompt
 
@@ -70,8 +70,7 @@ def load_truth(path: Path | None) -> Truth | None:
     """
     if path is None:
         return None
-    file = input_file(path, "world.json")
-    return Truth(World.from_json(file.read_text(encoding="utf-8")))
+    return Truth(read_world(input_file(path, "world.json")))
 
 
 def judged(

@@ -230,13 +230,13 @@ class RolloutLog:
         if not self._path.is_file():
             return
         temporary = self._path.with_name(self._path.name + ".tmp")
-        with self._path.open(encoding="utf-8") as file, temporary.open("w", encoding="utf-8") as to:
+        with self._path.open("rb") as file, temporary.open("wb") as to:  # cut anywhere, so bytes
             to.writelines(_until(file, update))
         os.replace(temporary, self._path)
 
 
-def _until(lines: Iterable[str], update: int) -> Iterator[str]:
+def _until(lines: Iterable[bytes], update: int) -> Iterator[bytes]:
     for line in lines:
-        if not line.endswith("\n") or json.loads(line)["update"] > update:
+        if not line.endswith(b"\n") or json.loads(line)["update"] > update:
             return
         yield line

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from accord.config import InputError
-from accord.data.chat import encode_response, render_prompt
+from accord.data.chat import encode_responses, render_prompt
 from accord.models.load import load_scalar_model
 from accord.models.scalar_head import score_bias
 from accord.records import Message, Prompt, write_records
@@ -104,7 +104,7 @@ def test_kl_and_score_are_those_of_plain_transformers(place, tmp_path, monkeypat
     scorer, _ = load_scalar_model(folder / "pm")
     for answer, ids in zip(given, drawn[0].responses, strict=True):
         start = tokenizer(render_prompt(prompts[answer.prompt_id]))["input_ids"]
-        tokens = torch.tensor([start + encode_response(tokenizer, answer.text)])
+        tokens = torch.tensor([start + encode_responses(tokenizer, [answer.text])[0]])
         score = float(scorer(input_ids=tokens).logits) + score_bias(scorer)
         assert answer.score == pytest.approx(score, abs=1e-4)
         tokens, chosen = torch.tensor([start + ids]), torch.tensor(ids)[:, None]
@@ -142,7 +142,7 @@ class Scripted:
             else "zzz zzz"
             for tokens in prompts
         ]
-        ids = [encode_response(self.tokenizer, text) for text in texts]
+        ids = encode_responses(self.tokenizer, texts)
         return Samples(ids, [[0.0] * len(row) for row in ids], [True] * len(ids))
 
 

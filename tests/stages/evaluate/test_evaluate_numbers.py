@@ -252,6 +252,10 @@ def test_rollouts_that_are_none(tmp_path):
         folder = rollouts(tmp_path / f"bad{number}", 1, **change)
         with pytest.raises(InputError, match="line 1 is no rollout"):
             curve_of("r", folder, None, points=3, confidence=0.95)
+    lines = rollouts(tmp_path / "bytes", 1) / "rollouts.jsonl"
+    lines.write_bytes(b"\n".join([*lines.read_bytes().splitlines()[:2], b'{"update": "\xff"}']))
+    with pytest.raises(InputError, match="line 3 is no rollout: 'utf-8' codec can't decode"):
+        curve_of("r", lines.parent, None, points=3, confidence=0.95)
 
 
 def test_one_prompt_has_no_interval_of_a_mean(tmp_path):

@@ -199,8 +199,8 @@ def test_killed_and_resumed_is_the_same_to_the_byte(models, tmp_path, monkeypatc
         if update == killed_in:
             # the crash comes when the rollout is already on the disk
             whole(state, update, *rest)
-            with (tmp_path / "killed/rollouts.jsonl").open("a") as file:
-                file.write('{"update": 9, "te')
+            with (tmp_path / "killed/rollouts.jsonl").open("ab") as file:
+                file.write('{"update": 9, "text": "é'.encode()[:-1])  # in the middle of a letter
             raise KeyboardInterrupt
         return whole(state, update, *rest)
 

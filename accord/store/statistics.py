@@ -1,0 +1,213 @@
+"""How labelers and projects are doing, with intervals: what a manager decides by.
+
+Rates are of the latest answers (``LATEST``), so that a page stays quick however long the ledger
+is. Intervals are those of ``accord.ratings``: 95%, clustered by prompt.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from accord.ratings.agreement import accuracy_ceiling, preference_alpha, raw_agreement
+from accord.ratings.intervals import Estimate
+from accord.ratings.votes import Votes
+from accord.store import events, labelers, measures, projects, standings, tables
+from accord.store.labelers import Labeler
+from accord.store.leases import IS_LEASED
+from accord.store.measures import Rate
+from accord.store.tables import ANSWERS, REPORT, SKIP
+
+LATEST = 2_000  # answers of one labeler
+LATEST_OF_PROJECT = 20_000
+
+_EVENT, _LABELER = tables.events.c, tables.labelers.c
+_QUEUE, _STANDING, _ASSIGNMENT = tables.queue.c, tables.standings.c, tables.assignments.c
+
+
+@dataclass(frozen=True)
+class LabelerStatistics:
+    """One labeler in one project."""
+
+    labeler: str
+    paused: bool
+    state: str  #: screening, waiting, ready or failed
+    answered: int  #: answers that count, tests and repeats included
+    today: int
+    skips: int
+    reports: int
+    gold: Rate  #: of hidden gold items, the share answered right
+    screening: Rate  #: the same in the entry test
+    peers: Rate  #: of pairs on which the others have a majority, the share that go with it
+    consistency: Rate  #: of silent repeats, the share of pairs answered as before
+    first_place: Rate  #: of decided pairs, the share won by the response shown first; fair is 0.5
+    longer: Rate  #: of decided pairs, the share won by the longer response
+    ties: Rate  #: share of pairs called equal
+    seconds: float | None  #: median active time of an answer
+    last_answer: datetime | None
+
+
+@dataclass(frozen=True)
+class ProjectStatistics:
+    """One project."""
+
+    project: str
+    items: int
+    complete: int  #: items with all the votes that they want
+    wanted: int  #: votes, all items together
+    answered: int  #: answers that count and are no tests or repeats
+    open: int  #: places that nobody holds
+    held: int  #: items that were reported and wait for a manager
+    skips: int
+    reports: int
+    labelers: int  #: who answered
+    agreement: Rate  #: how often two labelers say the same about the same pair
+    alpha: Rate  #: Krippendorff's, of preferences; may be below 0
+    ceiling: float | None  #: accuracy that agreement leaves a model room for
+    seconds: float | None  #: median active time of an answer
+    of_latest: int  #: answers that the rates are of
+
+
+def labeler(session: Session, project_id: str, name: str, *, now: datetime) -> LabelerStatistics:
+    """How a labeler is doing in a project.
+
+    Args:
+        session: any transaction.
+        project_id: of a project.
+        name: the labeler's.
+        now: the present time, with zone: which answers are today's.
+
+    Raises:
+        InputError: no such labeler or project.
+    """
+    spec, person = projects.get(session, project_id).spec, labelers.get(session, name)
+    own = measures.latest(session, project_id, person, LATEST)
+    standing = standings.find(session, spec, person)
+    kinds = _counts(session, project_id, person)
+    voted = [row for row in own if row.purpose == "vote"]
+    first_place, longer, ties = measures.habits(measures.votes_of(voted))
+    return LabelerStatistics(
+        labeler=name,
+        paused=person.paused,
+        state=standing.state,
+        answered=standing.answered,
+        today=standing.answers_on(now),
+        skips=kinds.get(SKIP, 0),
+        reports=kinds.get(REPORT, 0),
+        gold=measures.of_gold(own, "gold"),
+        screening=measures.of_gold(own, "screening"),
+        peers=measures.with_peers(session, project_id, person, voted),
+        consistency=measures.consistency(own),
+        first_place=first_place,
+        longer=longer,
+        ties=ties,
+        seconds=measures.median_seconds(own),
+        last_answer=own[0].created_at if own else None,
+    )
+
+
+def labelers_of(session: Session, project_id: str, *, now: datetime) -> list[LabelerStatistics]:
+    """Every labeler who began in a project, by name.
+
+    Raises:
+        InputError: no such project.
+    """
+    projects.get(session, project_id)
+    names = session.scalars(
+        select(_LABELER.name)
+        .join(tables.standings, _STANDING.labeler_id == _LABELER.id)
+        .where(_STANDING.project_id == project_id)
+        .order_by(_LABELER.name)
+    ).all()
+    return [labeler(session, project_id, name, now=now) for name in names]
+
+
+def project(session: Session, project_id: str) -> ProjectStatistics:
+    """How far a project is, and how well its labelers agree.
+
+    Raises:
+        InputError: no such project.
+    """
+    projects.get(session, project_id)
+    place = session.execute(
+        select(
+            func.count().label("items"),
+            func.coalesce(func.sum(_QUEUE.wanted), 0).label("wanted"),
+            func.coalesce(func.sum(_QUEUE.open).filter(_QUEUE.open > 0), 0).label("open"),
+            func.coalesce(func.sum(_QUEUE.held), 0).label("held"),
+        ).where(_QUEUE.project_id == project_id)
+    ).one()
+    kinds = _counts(session, project_id, None, votes_only=True)
+    rows = measures.latest(session, project_id, None, LATEST_OF_PROJECT)
+    voted = [row for row in rows if row.purpose == "vote"]
+    votes = measures.votes_of(voted)
+    return ProjectStatistics(
+        project=project_id,
+        items=place.items,
+        complete=_complete(session, project_id),
+        wanted=place.wanted,
+        answered=sum(kinds.get(kind, 0) for kind in ANSWERS),
+        open=place.open,
+        held=place.held,
+        skips=kinds.get(SKIP, 0),
+        reports=kinds.get(REPORT, 0),
+        labelers=_people(session, project_id),
+        agreement=_of(raw_agreement, votes),
+        alpha=_of(preference_alpha, votes),
+        ceiling=_ceiling(votes),
+        seconds=measures.median_seconds(voted),
+        of_latest=len(voted),
+    )
+
+
+def _counts(
+    session: Session, project_id: str, person: Labeler | None, *, votes_only: bool = False
+) -> dict[str, int]:
+    """How many events of each kind that were not taken back."""
+    statement = (
+        select(_EVENT.kind, func.count())
+        .where(_EVENT.project_id == project_id, events.standing())
+        .group_by(_EVENT.kind)
+    )
+    if person is not None:
+        statement = statement.where(_EVENT.labeler_id == person.id)
+    if votes_only:
+        statement = statement.where(_EVENT.purpose == "vote")
+    return {kind: count for kind, count in session.execute(statement)}
+
+
+def _complete(session: Session, project_id: str) -> int:
+    """Items whose wanted votes are all in: no place is open, and none waits for an answer."""
+    waiting = select(_ASSIGNMENT.comparison_id).where(
+        IS_LEASED, _ASSIGNMENT.project_id == project_id, _ASSIGNMENT.purpose == "vote"
+    )
+    full = select(func.count()).where(
+        _QUEUE.project_id == project_id, _QUEUE.open <= 0, _QUEUE.comparison_id.not_in(waiting)
+    )
+    return int(session.scalars(full).one())
+
+
+def _people(session: Session, project_id: str) -> int:
+    statement = select(func.count()).where(
+        _STANDING.project_id == project_id, _STANDING.answered > 0
+    )
+    return int(session.scalars(statement).one())
+
+
+def _of(measure: Callable[[Votes], Estimate], votes: Votes | None) -> Rate:
+    if votes is None:
+        return Rate()
+    try:
+        found = measure(votes)
+    except ValueError:  # no two responses were judged twice: nothing is known
+        return Rate()
+    return Rate(found.mean, found.low, found.high, found.n)
+
+
+def _ceiling(votes: Votes | None) -> float | None:
+    try:
+        return None if votes is None else accuracy_ceiling(votes).accuracy
+    except ValueError:  # no two responses have two decided votes
+        return None

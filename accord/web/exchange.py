@@ -1,0 +1,108 @@
+"""Files in and out over the web: the functions of ``accord import`` and ``accord export``."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from accord.config import InputError
+from accord.data import formats
+from accord.data.formats import folder, importing
+from accord.data.formats.reading import Format, Options
+from accord.store import foreign, projects
+from accord.web.deps import State
+
+ENDINGS = (".jsonl", ".json", ".jsonl.gz", ".json.gz", ".csv", ".tsv")
+JSON_LISTS = (".json", ".json.gz")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written, and what its format could not hold."""
+
+    path: Path
+    report: dict[str, Any]
+
+
+def known_formats() -> list[Format]:
+    """Every format, by name."""
+    return [formats.FORMATS[name] for name in sorted(formats.FORMATS)]
+
+
+def take(
+    state: State, project: str, form: Format, name: str, file: IO[bytes], *, items_only: bool
+) -> dict[str, Any]:
+    """Read a file into a project: all of it, or nothing.
+
+    Args:
+        state: the server.
+        project: whose items they become.
+        form: of the file.
+        name: as its sender calls it; its ending says whether it is packed.
+        file: its bytes.
+        items_only: True leaves the votes of the file out, to be judged here.
+
+    Returns:
+        The report on what was read and what was new.
+
+    Raises:
+        InputError: a row is not what the format says; names file, line and field.
+    """
+    ending = next((one for one in ENDINGS if name.casefold().endswith(one)), None)
+    if ending is None:
+        raise InputError(f"`{Path(name).name}` does not end with one of: {', '.join(ENDINGS)}")
+    with state.reading() as session:
+        projects.get(session, project)
+    with tempfile.TemporaryDirectory() as there:
+        path = Path(there) / f"upload{ending}"
+        with path.open("wb") as kept:
+            shutil.copyfileobj(file, kept)
+        with _named(path, Path(name).name), importing.waiting_room(form, [path], Options()) as room:
+            waiting, report = room
+            foreign.import_all(
+                state.store,
+                waiting,
+                report,
+                now=state.clock(),
+                project=project,
+                with_votes=not items_only,
+            )
+    for one in report["files"]:
+        one["name"] = Path(name).name
+    return report
+
+
+@contextmanager
+def give(
+    state: State, project: str, form: Format, *, without: Sequence[str] = ()
+) -> Iterator[Exported]:
+    """Write the votes of a project to a file, which is gone afterwards.
+
+    Args:
+        state: the server.
+        project: whose votes.
+        form: of the file.
+        without: labelers whose votes are left out; those who are paused are left out besides.
+
+    Raises:
+        InputError: no such project, or nothing of it has a place in the format.
+    """
+    with tempfile.TemporaryDirectory() as there:
+        path = Path(there) / f"{project}-{form.name}.jsonl"
+        with state.reading() as session:
+            left_out = [*without, *foreign.paused(session)]
+            found = foreign.entries(session, project=project, without=left_out)
+            report = folder.export(form, found, path, f"project `{project}`")
+        yield Exported(path, report)
+
+
+@contextmanager
+def _named(path: Path, name: str) -> Iterator[None]:
+    """Call a file in errors as its sender does."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(str(error).replace(str(path), name)) from error

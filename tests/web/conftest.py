@@ -1,0 +1,173 @@
+"""A server on a new store, people who are logged in, and programs with tokens."""
+
+import re
+import shutil
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from starlette.testclient import TestClient
+
+from accord.store import access, accounts
+from accord.store.session import open_store
+from accord.web import passwords
+from accord.web.app import create_app
+from accord.web.settings import Settings
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+PASSWORD = "correct horse battery"
+FORM = re.compile(r'name="form" value="([^"]+)"')
+CSRF = re.compile(r'name="csrf-token" content="([^"]+)"')
+
+
+@dataclass
+class Clock:
+    """Time that passes when a test says so."""
+
+    now: datetime = START
+
+    def __call__(self):
+        return self.now
+
+    def passes(self, **more):
+        self.now += timedelta(**more)
+
+
+@dataclass
+class Site:
+    """The server and the short ways in which tests use it."""
+
+    app: object
+    store: object
+    clock: Clock
+    clients: list = field(default_factory=list)
+
+    def visitor(self, **more):
+        """A browser that nobody has logged in with."""
+        client = TestClient(self.app, base_url="http://localhost", follow_redirects=False, **more)
+        self.clients.append(client)
+        return client
+
+    def account(self, name, role="labeler", *, projects=()):
+        with self.store.writing() as session:
+            made = accounts.create(session, name, role=role, password=HASH, now=self.clock())
+            accounts.assign(session, made, projects)
+            return made
+
+    def person(self, name, role="labeler", **more):
+        """A new account, logged in with a browser that sends the token of scripts."""
+        self.account(name, role, **more)
+        client = self.visitor()
+        assert self.log_in(client, name).status_code == 303
+        client.headers["X-CSRF-Token"] = token_of(client.get("/account"))
+        return client
+
+    def program(self, name, role="labeler", **more):
+        """A new account with a token."""
+        made = self.account(name, role, **more)
+        with self.store.writing() as session:
+            token = access.make_token(session, made, label="test", now=self.clock())
+        client = self.visitor()
+        client.headers["Authorization"] = f"Bearer {token}"
+        return client
+
+    def log_in(self, client, name, password=PASSWORD, **more):
+        return self.send(client, "/login", {"name": name, "password": password}, **more)
+
+    def send(self, client, address, values, *, page=None, **more):
+        """Load a page and send the form that it shows."""
+        shown = client.get(page or address)
+        return client.post(address, data={**values, "form": form_of(shown)}, **more)
+
+
+HASH = passwords.hashed(PASSWORD)
+
+
+def form_of(response):
+    return FORM.search(response.text)[1]
+
+
+def token_of(response):
+    return CSRF.search(response.text)[1]
+
+
+@pytest.fixture(scope="session")
+def new_ledger(tmp_path_factory):
+    """A store that was just made: a copy takes a fraction of the time."""
+    path = tmp_path_factory.mktemp("new") / "ledger.sqlite"
+    open_store(str(path)).close()
+    return path
+
+
+@pytest.fixture
+def site(tmp_path, new_ledger):
+    clock = Clock()
+    store = open_store(str(shutil.copy(new_ledger, tmp_path / "ledger.sqlite")))
+    settings = Settings(
+        database="unused", secret=b"s" * 32, hosts=("localhost",), max_body_bytes=50_000
+    )
+    made = Site(create_app(settings, store, clock=clock), store, clock)
+    yield made
+    for client in made.clients:
+        client.close()
+    store.close()
+
+
+def comparison(number, *, policies=("sft", "ppo")):
+    """An item as a manager sends it: its texts say nothing about who wrote them."""
+    prompt = {"id": f"p{number}", "messages": [{"role": "user", "content": f"Question {number}?"}]}
+    return {
+        "id": f"item-{number:03}",
+        "prompt": prompt,
+        "responses": [
+            {
+                "id": f"item-{number:03}-{policy}",
+                "prompt_id": f"p{number}",
+                "text": f"Text {place} of {number}.",
+                "policy": policy,
+                "policy_digest": f"digest-of-{policy}",
+                "seed": 1234567,
+            }
+            for place, policy in enumerate(policies)
+        ],
+    }
+
+
+@dataclass
+class Team:
+    """A project with a manager, and labelers that come when they are asked for."""
+
+    site: Site
+    manager: object
+
+    def project(self, project_id="p", preset="comparison", items=(), **more):
+        settings = {"gold_share": 0.0, "repeat_share": 0.0, "overlap": {"share": 0.0}}
+        values = {
+            "preset": preset,
+            "id": project_id,
+            "title": "A project",
+            "settings": settings | more.pop("settings", {}),
+        }
+        made = self.manager.post("/api/v1/manage/projects", json={"values": values | more})
+        assert made.status_code == 200, made.text
+        self.fill(project_id, items)
+        return made.json()
+
+    def fill(self, project_id, items):
+        if items:
+            sent = {"items": list(items)}
+            added = self.manager.post(f"/api/v1/manage/projects/{project_id}/items", json=sent)
+            assert added.status_code == 200, added.text
+
+    def labeler(self, name, *projects):
+        return self.site.program(name, projects=projects or ("p",))
+
+
+@pytest.fixture
+def team(site):
+    return Team(site, site.program("boss", "manager"))
+
+
+@pytest.fixture
+def item():
+    return comparison
