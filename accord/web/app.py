@@ -17,10 +17,12 @@ from accord.web.routes import (
     auth,
     conversations,
     label,
+    manage_files,
     manage_pages,
     manage_people,
     manage_people_pages,
     manage_projects,
+    manage_quality,
     tasks,
 )
 from accord.web.security import Signer
@@ -44,7 +46,9 @@ ROUTES = (
     tasks,
     conversations,
     manage_projects,
+    manage_quality,
     manage_people,
+    manage_files,
     manage_people_pages,
     manage_pages,
 )

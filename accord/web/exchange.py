@@ -1,5 +1,6 @@
 """Files in and out over the web: the functions of ``accord import`` and ``accord export``."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -57,7 +58,7 @@ def take(
     with state.reading() as session:
         projects.get(session, project)
     with tempfile.TemporaryDirectory() as there:
-        path = Path(there) / f"upload{ending}"
+        path = Path(there) / (_plain(name, ending) + ending)
         with path.open("wb") as kept:
             shutil.copyfileobj(file, kept)
         with _named(path, Path(name).name), importing.waiting_room(form, [path], Options()) as room:
@@ -70,8 +71,6 @@ def take(
                 project=project,
                 with_votes=not items_only,
             )
-    for one in report["files"]:
-        one["name"] = Path(name).name
     return report
 
 
@@ -99,10 +98,20 @@ def give(
         yield Exported(path, report)
 
 
+def _plain(name: str, ending: str) -> str:
+    """The name of a file, fit for every disk: formats take it for who judged, if nobody is named.
+
+    >>> _plain("../../Team Ä.jsonl", ".jsonl")
+    'Team__'
+    """
+    stem = Path(name.replace("\\", "/")).name[: -len(ending)]
+    return re.sub(r"[^A-Za-z0-9_-]", "_", stem)[:60] or "upload"
+
+
 @contextmanager
 def _named(path: Path, name: str) -> Iterator[None]:
     """Call a file in errors as its sender does."""
     try:
         yield
     except InputError as error:
-        raise InputError(str(error).replace(str(path), name)) from error
+        raise InputError(str(error).replace(str(path), name)) from None

@@ -29,11 +29,7 @@ FIXED = json.loads((Path(__file__).parent / "made_up.json").read_text())
 @pytest.fixture(scope="session")
 def write_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Make a run in a fresh directory; keywords as of ``make_run``."""
-
-    def write(**choices: Any) -> Path:
-        return make_run(tmp_path_factory.mktemp("made_up") / "run", **choices)
-
-    return write
+    return lambda **choices: make_run(tmp_path_factory.mktemp("made_up") / "run", **choices)
 
 
 def make_run(
@@ -147,8 +143,8 @@ def collect(out: Path, name: str, rng: random.Random, **_: Any) -> None:
     sides = {"train": [], "test": []}
     for number in range(first // 3, (first + votes) // 3):
         voters = range(number % 6 + 1, number % 6 + 4)
-        ids = {"comparison_id": f"c{number}"}
-        preferences = [ids | {"id": f"v{number}.{i}", "labeler": f"labeler-{i}"} for i in voters]
+        own = {"comparison_id": f"c{number}"}
+        preferences = [own | {"id": f"v{number}.{i}", "labeler": f"labeler-{i}"} for i in voters]
         line = json.dumps({"comparison": {"id": f"c{number}"}, "preferences": preferences})
         sides["test" if number % 7 == 0 else "train"].append(line + "\n")
     for side, lines in sides.items():

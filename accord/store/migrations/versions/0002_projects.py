@@ -3,6 +3,8 @@
 A store of version 0001 keeps every event, lease and queue place; they belong to no project.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -43,7 +45,7 @@ def _guidelines() -> None:
     op.create_index("guidelines_by_digest", "guidelines", ["digest"])
 
 
-def _added_columns() -> list[sa.Column]:
+def _added_columns() -> list[sa.Column[Any]]:
     return [
         sa.Column("project_id", sa.String(200), nullable=False, server_default=""),
         sa.Column("purpose", sa.String(16), nullable=False, server_default="vote"),
