@@ -103,3 +103,76 @@ def test_bytes_that_are_not_text_are_named_by_line(tmp_path):
     path.write_bytes(PROMPT.model_dump_json(by_alias=True).encode() + b"\n\xff\xfe\x00\n")
     with pytest.raises(InputError, match="line 2"):
         read_records(path, Prompt)
+
+
+def test_a_file_of_the_first_version_reads_and_keeps_its_bytes(tmp_path):
+    line = (
+        '{"schema":1,"id":"v","comparison_id":"c","labeler":"anna","ranks":[1,2],'
+        '"shown_order":[],"strength":null,"seconds":null,"note":""}\n'
+    )
+    (tmp_path / "old.jsonl").write_text(line)
+    (found,) = read_records(tmp_path / "old.jsonl", Preference)
+    assert (found.polarity, found.purpose, found.tie, found.gold) == (
+        "better_first",
+        "vote",
+        "",
+        None,
+    )
+    write_records(tmp_path / "new.jsonl", [found])
+    assert (tmp_path / "new.jsonl").read_text() == line
+
+
+def test_what_a_preference_says_more_is_written_and_read_again(tmp_path):
+    whole = Preference(
+        id="v",
+        comparison_id="c",
+        labeler="anna",
+        ranks=(1, 1),
+        tie="both_bad",
+        ratings=({"quality": 1}, {}),
+        flags=((), ("rude",)),
+        order_seed=0,
+        guideline="0" * 64,
+        project="p1",
+        mode="red_team",
+        priority="evaluation",
+        polarity="harmful_first",
+        purpose="gold",
+        gold=0.0,
+    )
+    write_records(tmp_path / "x.jsonl", [whole])
+    assert read_records(tmp_path / "x.jsonl", Preference) == [whole]
+    assert '"gold":0.0' in (tmp_path / "x.jsonl").read_text()
+    assert '"order_seed":0' in (tmp_path / "x.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"ratings": ({"quality": 1},)}, "ratings are given for every response or for none"),
+        ({"flags": ((), (), ())}, "flags are given for every response or for none"),
+        ({"ratings": ({"quality": 0}, {})}, "greater than or equal to 1"),
+        ({"tie": "both_good"}, "all are equal, but the ranks differ"),
+        ({"polarity": "worse"}, "better_first"),
+        ({"gold": 1.5}, "less than or equal to 1"),
+    ],
+)
+def test_what_a_preference_says_more_makes_sense(values, message):
+    plain = {"id": "v", "comparison_id": "c", "labeler": "anna", "ranks": (1, 2)}
+    with pytest.raises(ValidationError, match=message):
+        Preference(**(plain | values))
+
+
+@pytest.mark.parametrize(
+    ("ranks", "turned"),
+    [((1, 2), (2, 1)), ((1, 1), (1, 1)), ((1, 3, 2), (3, 1, 2)), ((1, 1, 3), (3, 3, 1))],
+)
+def test_the_more_harmful_first_is_the_better_last(ranks, turned):
+    asked = PREFERENCE.model_copy(update={"ranks": ranks, "polarity": "harmful_first"})
+    assert asked.better_first().ranks == turned
+    assert asked.better_first().better_first() == asked.better_first()
+    comparison = COMPARISON.model_copy(
+        update={"responses": tuple(response(name) for name in "abc"[: len(ranks)])}
+    )
+    whole = LabeledComparison(comparison=comparison, preferences=(asked,))
+    assert whole.better_first().preferences[0].ranks == turned

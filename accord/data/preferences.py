@@ -77,4 +77,5 @@ def best(table: Sequence[Sequence[float]]) -> int:
 
 
 def _strong(preferences: Sequence[Preference], minimum: int) -> Iterator[Preference]:
-    return (p for p in preferences if p.strength is None or p.strength >= minimum)
+    """Strong enough, and the better response first whatever the labelers were asked for."""
+    return (p.better_first() for p in preferences if p.strength is None or p.strength >= minimum)

@@ -157,7 +157,7 @@ def rankings_of(labeled: Sequence[LabeledComparison]) -> list[Ranking]:
     return [
         Ranking(
             names=tuple(response.policy for response in one.comparison.responses),
-            ranks=preference.ranks,
+            ranks=preference.better_first().ranks,
             labeler=preference.labeler,
             prompt=one.comparison.prompt.id,
             comparison=one.comparison.id,

@@ -15,6 +15,7 @@ from accord.reports.read import Source
 
 MOST_DRAWN = 60  # models in a chart
 MOST_GROUPS = 8  # groups that are drawn, the largest
+MOST_GAPS = 20
 MOST_MATRIX = 30  # models in the matrix
 MOST_LABELERS = 40
 SHADES = 8  # of a cell of the matrix, in each direction
@@ -44,6 +45,7 @@ class GroupChart:
     ratings: IntervalChart
     gaps: IntervalChart | None
     more: int  #: models that are not drawn
+    more_gaps: int
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,9 @@ def group_charts(found: dict[str, Any]) -> list[GroupChart]:
         if len(found["groups"]) > 1:
             title = f"Group {number + 1} of {len(found['groups'])}"
         ratings = interval_chart(lines, axis, heading="Elo points")
-        gaps = _gaps(found, drawn, needed)
-        charts.append(GroupChart(title, ratings, gaps, len(group) - len(drawn)))
+        gaps = _gaps(found, rows[: MOST_GAPS + 1], needed)
+        more, more_gaps = len(group) - len(drawn), max(0, len(group) - 1 - MOST_GAPS)
+        charts.append(GroupChart(title, ratings, gaps, more, more_gaps))
     return charts
 
 
@@ -242,7 +245,9 @@ def agreement_chart(found: dict[str, Any] | None) -> IntervalChart | None:
         tone = "tone-ceiling" if key == "ceiling" else "tone-1"
         rows.append(Row(label, value, tone, note=note, starts_group=key == "ceiling"))
     axis = axis_for([v for row in rows for v in row.ends], include=(0.0, 1.0), unit=PLAIN)
-    return interval_chart(rows, axis, heading="agreement", references=[(0.0, "chance")])
+    return interval_chart(
+        rows, axis, heading="agreement", references=[(0.0, "alpha, kappa: chance")]
+    )
 
 
 def labelers(rows: Sequence[dict[str, Any]]) -> Labelers | None:

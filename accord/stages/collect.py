@@ -52,7 +52,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
                     f"the store no longer holds the votes that `{path}` ended with; "
                     "give the artifact of publish instead to take whatever it holds now"
                 )
-        labeled = list(export.labeled(session, batches=batches))
+        # red-team votes put the more harmful response first; what is collected trains models
+        labeled = [one.better_first() for one in export.labeled(session, batches=batches)]
         digest = export.votes_digest(session, batches)
     kept = [one for one in labeled if len(one.preferences) >= config.minimum_votes]
     if not kept:

@@ -66,7 +66,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
             f"nobody answers twice; set `labelers` to {wanted} or more"
         )
     world = read_world(input_file(inputs.world, "world.json"))
-    with open_store(inputs.store) as store:
+    with open_store(inputs.store, power_safe=False) as store:  # made from a seed
         _answer_all(store, world, published["batch"], config)
         with store.reading() as session:
             labeled = list(export.labeled(session, batches=[published["batch"]]))

@@ -22,13 +22,13 @@ from accord.data.threads import hashed
 from accord.records import Item
 from accord.store import events, items, labelers, places, projects, tables
 from accord.store.choice import in_batches
+from accord.store.rows import BODY_FIELDS
 from accord.store.session import Store
 from accord.store.tables import NO_PROJECT, RATING, VOTE, VOTED
 
 IMPORT = "import"  #: kind of event: files were imported; ``body`` is the report
 ORIGIN = "origin"  #: kind of event: where an item came from, and what its file says besides
 CHUNK = 200
-BODY = ("tie", "ratings", "flags", "order_seed", "mode", "priority", "polarity")
 SAID_AT, FROM = "said_at", "origin"  # keys of an imported vote's body
 
 _EVENT, _ITEM = tables.events.c, tables.comparisons.c
@@ -253,7 +253,7 @@ def _person(session: Session, name: str, known: dict[str, int]) -> int:
 def _event(
     entry: Entry, judgment: Judgment, person: int, project: str, now: datetime
 ) -> dict[str, Any]:
-    said = judgment.model_dump(mode="json", include=set(BODY), exclude_defaults=True)
+    said = judgment.model_dump(mode="json", include=set(BODY_FIELDS), exclude_defaults=True)
     if judgment.time is not None:
         said[SAID_AT] = judgment.time.isoformat()
     origin = judgment.origin or Origin()
@@ -311,5 +311,5 @@ def _judgment(row: Row[Any]) -> Judgment:
         gold=row.gold,
         time=datetime.fromisoformat(said_at) if said_at else recorded,
         origin=Origin.model_validate(body[FROM]) if body.get(FROM) else None,
-        **{name: body[name] for name in BODY if body.get(name) is not None},
+        **{name: body[name] for name in BODY_FIELDS if body.get(name) is not None},
     )

@@ -61,3 +61,13 @@ def test_votes_are_all_decided_pairs_of_all_rankings():
 def test_the_best_has_the_most_wins_and_the_first_of_several_is_taken():
     assert best(wins(labeled((2, 1, 3), (2, 1, 3)))) == 1
     assert best(wins(labeled((1, 2), (2, 1)))) == 0
+
+
+def test_who_was_asked_for_the_more_harmful_response_trains_nobody_to_give_it():
+    asked = labeled((1, 2), (1, 1))
+    turned = [
+        preference.model_copy(update={"polarity": "harmful_first"})
+        for preference in asked.preferences
+    ]
+    asked = asked.model_copy(update={"preferences": tuple(turned)})
+    assert wins(asked, ties="half") == [[0, 0.5], [1.5, 0]]

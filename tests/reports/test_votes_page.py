@@ -134,6 +134,7 @@ def test_many_models_are_cut_and_it_says_so(tmp_path):
     given = [row for i in range(70) for row in rows((f"m{i:02}", f"m{i + 1:02}"), n=8)]
     text, _ = seen(page_of(tmp_path, given))
     assert "The 11 models rated lowest are not drawn" in text
+    assert "Those of the 50 pairs rated lowest are not drawn" in text
     assert "The 41 models rated lowest are left out" in text
 
 

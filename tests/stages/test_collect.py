@@ -167,3 +167,20 @@ def test_votes_that_changed_since_the_labeling_ended_are_a_mismatch(lab, publish
     with pytest.raises(Mismatch, match="no longer holds the votes"):
         lab.collect(ended, name="after")
     assert votes_of(lab.collect(published, name="whatever"))["votes"] == 22
+
+
+def test_red_team_votes_are_collected_with_the_better_response_first(lab, published):
+    vote = Preference(
+        id="harmful",
+        comparison_id="c1-00",
+        labeler="bob",
+        ranks=(1, 2),
+        mode="red_team",
+        polarity="harmful_first",
+    )
+    with open_store(lab.url) as store, store.writing() as session:
+        comparisons.record(session, vote, now=NOW)
+    out = lab.collect(published)
+    votes = [p for side in ("train", "test") for one in read(out, side) for p in one.preferences]
+    (found,) = [p for p in votes if p.id == "harmful"]
+    assert (found.ranks, found.mode, found.polarity) == ((2, 1), "red_team", "better_first")

@@ -266,7 +266,7 @@ def new_ledger(tmp_path_factory):
 @pytest.fixture
 def store(tmp_path, new_ledger):
     path = shutil.copy(new_ledger, tmp_path / "ledger.sqlite")
-    with open_store(str(path)) as store:
+    with open_store(str(path), power_safe=False) as store:
         yield store
 
 

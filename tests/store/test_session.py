@@ -157,6 +157,13 @@ def test_sqlite_writes_a_log_ahead(tmp_path):
     connection.close()
 
 
+@pytest.mark.parametrize(("power_safe", "level"), [(True, 2), (False, 1)])
+def test_a_commit_waits_for_the_disk_unless_told_otherwise(tmp_path, power_safe, level):
+    path = str(tmp_path / "ledger.sqlite")
+    with open_store(path, power_safe=power_safe) as store, store.reading() as session:
+        assert session.execute(text("PRAGMA synchronous")).scalar_one() == level
+
+
 def test_times_keep_their_moment_and_need_a_zone(desk, make):
     desk.people("ann")
     desk.add(1)
