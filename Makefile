@@ -42,7 +42,7 @@ $(VENV)/with-train: pyproject.toml requirements.lock | $(BIN)/pip
 
 $(VENV)/with-dev: pyproject.toml requirements.lock | $(BIN)/pip
 	@echo "installing Accord and what its tests need into $(VENV) (once, some minutes)"
-	$(INSTALL) --editable '.[train,dev]'
+	$(INSTALL) --editable '.[train,web,dev]'
 	@touch $@ $(VENV)/with-train
 
 # Debian keeps ensurepip in a package of its own; without it, the system's pip installs one.

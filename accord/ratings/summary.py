@@ -17,7 +17,7 @@ from accord.ratings.fitted import Fit
 from accord.ratings.influence import fewest_votes
 from accord.ratings.power import votes_to_separate
 from accord.ratings.problems import Problem
-from accord.ratings.ranks import p_best, p_better
+from accord.ratings.ranks import p_best
 from accord.ratings.tables import (
     Rating,
     differences,
@@ -48,6 +48,7 @@ ADVICE = {
     "nobody_twice": "give some comparisons to several labelers, and name `labeler` and `prompt`",
     "mixed_criteria": "rate each on its own with `--by criterion`",
 }
+DRAWS, MOST_DRAWN = 20_000, 20_000_000  # of strengths, and of numbers in all, for ``p_best``
 Refit = Callable[[Votes], Fit]
 
 
@@ -164,7 +165,8 @@ def win_matrix(cells: Cells, fit: Fit, names: list[str] | None = None) -> dict[s
 
 
 def _ratings(fit: Fit, rows: tuple[Rating, ...]) -> list[dict[str, Any]]:
-    best = dict(zip(fit.names, p_best(fit).tolist(), strict=True))
+    draws = min(DRAWS, MOST_DRAWN // len(fit.names))
+    best = dict(zip(fit.names, p_best(fit, draws=draws).tolist(), strict=True))
     bad = np.zeros(len(fit.names)) if not len(fit.both_bad) else fit.both_bad
     both_bad = dict(zip(fit.names, bad.tolist(), strict=True))
     return [
@@ -179,7 +181,6 @@ def _ratings(fit: Fit, rows: tuple[Rating, ...]) -> list[dict[str, Any]]:
 
 
 def _differences(fit: Fit, confidence: float, names: list[str]) -> list[dict[str, Any]]:
-    better, index = p_better(fit), {name: i for i, name in enumerate(fit.names)}
     peeking = {}
     if len(fit.names) <= MOST_PAIRED:
         peeking = {
@@ -188,7 +189,7 @@ def _differences(fit: Fit, confidence: float, names: list[str]) -> list[dict[str
         }
     return [
         asdict(row)
-        | {"p_a_better": float(better[index[row.a], index[row.b]])}
+        | {"p_a_better": row.p_value / 2 if row.difference < 0 else 1 - row.p_value / 2}
         | peeking.get((row.a, row.b), {})
         for row in differences(fit, confidence, among=names)
     ]

@@ -13,6 +13,7 @@ from accord.ratings.cells import cells_of
 from accord.ratings.fit import fit
 from accord.ratings.labeler_table import agreement_summary, labeler_rows
 from accord.ratings.problems import Problem
+from accord.ratings.ranks import p_better
 from accord.ratings.summary import ADVICE, rating_summary, warning, win_matrix
 from accord.ratings.tally import Tally
 from accord.ratings.votes import Ranking, from_columns, from_pairs, from_rankings
@@ -68,6 +69,15 @@ def test_counts_say_what_votes_say():
     assert of_counts["win_matrix"]["n"] == of_votes["win_matrix"]["n"]
     for one, other in zip(of_counts["ratings"], of_votes["ratings"], strict=True):
         assert one == pytest.approx(other, abs=1e-6)
+
+
+def test_who_is_better_is_what_the_p_value_says():
+    votes = crowd()
+    fitted = fit(votes)
+    better = p_better(fitted)
+    for row in rating_summary(votes, fitted)["differences"]:
+        i, j = fitted.names.index(row["a"]), fitted.names.index(row["b"])
+        assert row["p_a_better"] == pytest.approx(better[i, j], abs=1e-12)
 
 
 def test_rates_of_ties_and_of_both_bad():
