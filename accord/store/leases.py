@@ -101,10 +101,7 @@ def hold(
             "expires_at": expires_at,
         },
     )
-    body: dict[str, float] = {"order_seed": asked.seed}
-    if asked.probability is not None:
-        body["probability"] = asked.probability
-    values = {**shown, "guideline": spec.guideline, "body": body}
+    values = {**shown, "guideline": spec.guideline, "body": {"order_seed": asked.seed}}
     events.append(session, SHOW, task_id, now=now, values=values)
     return Task(
         task_id,
@@ -126,7 +123,6 @@ class Asked:
     seed: int
     purpose: Purpose = "vote"
     order: tuple[int, ...] | None = None  #: dealt from the labeler's deck when None
-    probability: float | None = None  #: with which the item was chosen among others
 
 
 def _columns() -> Select[Any]:

@@ -127,16 +127,28 @@ def habits(votes: Votes | None) -> tuple[Rate, Rate, Rate]:
     )
 
 
+def habits_of(votes: Votes | None, labeler: str) -> tuple[Rate, Rate, Rate]:
+    """The ``habits`` of one labeler among the votes of many."""
+    if votes is None or labeler not in votes.labelers:
+        return habits(None)
+    return habits(votes.where(votes.labeler == votes.labelers.index(labeler)))
+
+
+def all_with_peers(votes: Votes | None, voted: Answers) -> dict[str, Rate]:
+    """Of each labeler, how often it says what most of the others say about the same."""
+    if votes is not None:
+        return {
+            one.labeler: Rate(one.agreement, one.low, one.high, one.compared)
+            for one in labeler_summary(votes)
+        }
+    people = {row.labeler_id: row.labeler for row in voted}
+    return {name: _ratings_with_peers(person, voted) for person, name in people.items()}
+
+
 def with_peers(session: Session, project_id: str, person: Labeler, voted: Answers) -> Rate:
     """How often a labeler says what most of the others say about the same."""
     everybody = on_items(session, project_id, [row.comparison_id for row in voted])
-    votes = votes_of(everybody)
-    if votes is None:
-        return _ratings_with_peers(person, everybody)
-    if person.name not in votes.labelers:
-        return Rate()
-    found = labeler_summary(votes)[votes.labelers.index(person.name)]
-    return Rate(found.agreement, found.low, found.high, found.compared)
+    return all_with_peers(votes_of(everybody), everybody).get(person.name, Rate())
 
 
 def median_seconds(rows: Answers) -> float | None:
@@ -177,13 +189,13 @@ def _of_single(row: Row[Any]) -> dict[str, int]:
     return dict(given[0])
 
 
-def _ratings_with_peers(person: Labeler, rows: Answers) -> Rate:
+def _ratings_with_peers(person: int, rows: Answers) -> Rate:
     """Share of ratings within ``NEAR`` of the median of the others'."""
     others: dict[tuple[str, str], list[int]] = defaultdict(list)
     own = []
     for row in rows:
         for axis, level in _of_single(row).items() if row.kind == RATING else ():
-            if row.labeler_id == person.id:
+            if row.labeler_id == person:
                 own.append((row.comparison_id, axis, level))
             else:
                 others[row.comparison_id, axis].append(level)

@@ -86,7 +86,6 @@ class ProjectSettings(_Settings):
     repeat_after: int = Field(default=20, ge=1)  #: items between an item and its silent repeat
     lease_seconds: float = Field(default=1800.0, gt=0)  #: then unanswered work goes to others
     hold_after_reports: int = Field(default=2, ge=1)  #: reports that take an item out of the queue
-    active: bool = False  #: choose the model pair that tells most about the ratings
     flags: Labels = ()
     axes: Labels = ()
     require_ratings: bool = False  #: every response on every axis, before the ranking counts

@@ -18,6 +18,7 @@ from accord.store import events, labelers, measures, projects, standings, tables
 from accord.store.labelers import Labeler
 from accord.store.leases import IS_LEASED
 from accord.store.measures import Rate
+from accord.store.specs import ProjectSpec
 from accord.store.tables import ANSWERS, REPORT, SKIP
 
 LATEST = 2_000  # answers of one labeler
@@ -84,44 +85,36 @@ def labeler(session: Session, project_id: str, name: str, *, now: datetime) -> L
     """
     spec, person = projects.get(session, project_id).spec, labelers.get(session, name)
     own = measures.latest(session, project_id, person, LATEST)
-    standing = standings.find(session, spec, person)
-    kinds = _counts(session, project_id, person)
     voted = [row for row in own if row.purpose == "vote"]
-    first_place, longer, ties = measures.habits(measures.votes_of(voted))
-    return LabelerStatistics(
-        labeler=name,
-        paused=person.paused,
-        state=standing.state,
-        answered=standing.answered,
-        today=standing.answers_on(now),
-        skips=kinds.get(SKIP, 0),
-        reports=kinds.get(REPORT, 0),
-        gold=measures.of_gold(own, "gold"),
-        screening=measures.of_gold(own, "screening"),
-        peers=measures.with_peers(session, project_id, person, voted),
-        consistency=measures.consistency(own),
-        first_place=first_place,
-        longer=longer,
-        ties=ties,
-        seconds=measures.median_seconds(own),
-        last_answer=own[0].created_at if own else None,
-    )
+    habits = measures.habits(measures.votes_of(voted))
+    with_peers = measures.with_peers(session, project_id, person, voted)
+    return _of_labeler(session, spec, person, own, (with_peers, *habits), now)
 
 
 def labelers_of(session: Session, project_id: str, *, now: datetime) -> list[LabelerStatistics]:
-    """Every labeler who began in a project, by name.
+    """Every labeler who began in a project, by name, seen beside the latest answers of all.
 
     Raises:
         InputError: no such project.
     """
-    projects.get(session, project_id)
-    names = session.scalars(
+    spec = projects.get(session, project_id).spec
+    people = session.scalars(
         select(_LABELER.name)
         .join(tables.standings, _STANDING.labeler_id == _LABELER.id)
         .where(_STANDING.project_id == project_id)
         .order_by(_LABELER.name)
     ).all()
-    return [labeler(session, project_id, name, now=now) for name in names]
+    rows = measures.latest(session, project_id, None, LATEST_OF_PROJECT)
+    voted = [row for row in rows if row.purpose == "vote"]
+    votes = measures.votes_of(voted)
+    with_peers = measures.all_with_peers(votes, voted)
+    found = []
+    for name in people:
+        own = [row for row in rows if row.labeler == name]
+        habits = measures.habits_of(votes, name)
+        rates = (with_peers.get(name, Rate()), *habits)
+        found.append(_of_labeler(session, spec, labelers.get(session, name), own, rates, now))
+    return found
 
 
 def project(session: Session, project_id: str) -> ProjectStatistics:
@@ -159,6 +152,37 @@ def project(session: Session, project_id: str) -> ProjectStatistics:
         ceiling=_ceiling(votes),
         seconds=measures.median_seconds(voted),
         of_latest=len(voted),
+    )
+
+
+def _of_labeler(
+    session: Session,
+    spec: ProjectSpec,
+    person: Labeler,
+    own: measures.Answers,
+    rates: tuple[Rate, Rate, Rate, Rate],
+    now: datetime,
+) -> LabelerStatistics:
+    standing = standings.find(session, spec, person)
+    kinds = _counts(session, spec.id, person)
+    with_peers, first_place, longer, ties = rates
+    return LabelerStatistics(
+        labeler=person.name,
+        paused=person.paused,
+        state=standing.state,
+        answered=standing.answered,
+        today=standing.answers_on(now),
+        skips=kinds.get(SKIP, 0),
+        reports=kinds.get(REPORT, 0),
+        gold=measures.of_gold(own, "gold"),
+        screening=measures.of_gold(own, "screening"),
+        peers=with_peers,
+        consistency=measures.consistency(own),
+        first_place=first_place,
+        longer=longer,
+        ties=ties,
+        seconds=measures.median_seconds(own),
+        last_answer=own[0].created_at if own else None,
     )
 
 

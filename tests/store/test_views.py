@@ -219,6 +219,7 @@ def test_raters_are_compared_with_the_median_of_the_others(office, make):
     assert labeler(at_work, "ann").peers.value == 0.0  # the median of 5 and 1 is 3
     assert labeler(at_work, "ann").consistency.value == 1.0
     assert labeler(at_work, "cid").peers.value == 0.0
+    assert at_work.do(statistics.labelers_of, "p1", after=100)[0] == labeler(at_work, "ann")
 
 
 def test_how_far_a_project_is(busy):
@@ -230,8 +231,8 @@ def test_how_far_a_project_is(busy):
     assert 0.5 < found.ceiling < 1
     assert found.of_latest == 36
     assert found.seconds is not None
-    names = [one.labeler for one in busy.do(statistics.labelers_of, "p1")]
-    assert names == ["ann", "bob", "cid"]
+    everybody = busy.do(statistics.labelers_of, "p1", after=100)
+    assert everybody == [labeler(busy, name) for name in ("ann", "bob", "cid")]
 
 
 def test_a_new_project_has_no_agreement(office, make):

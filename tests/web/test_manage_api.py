@@ -203,6 +203,7 @@ def filled(path):
         "{act}": "close",
         "{conversation}": "c",
         "{secret}": "s",
+        "{item}": "i",
     }
     for name, value in values.items():
         path = path.replace(name, value)
