@@ -264,7 +264,12 @@ def new_ledger(tmp_path_factory):
 
 
 @pytest.fixture
-def store(tmp_path, new_ledger):
+def store(request, tmp_path, new_ledger):
+    """A SQLite store; with ACCORD_TEST_POSTGRESQL set, one in the tests' own PostgreSQL."""
+    if os.environ.get("ACCORD_TEST_POSTGRESQL"):
+        with open_store(request.getfixturevalue("empty_postgresql")) as store:
+            yield store
+        return
     path = shutil.copy(new_ledger, tmp_path / "ledger.sqlite")
     with open_store(str(path), power_safe=False) as store:
         yield store

@@ -244,3 +244,15 @@ def test_a_new_project_has_no_agreement(office, make):
     at_work.submit(at_work.next())
     found = at_work.see(statistics.project, "p1")
     assert (found.agreement.value, found.ceiling, found.complete) == (None, None, 1)
+
+
+def test_numbers_are_counted_by_every_database(any_store, make):
+    at_work = make.office(any_store, items=[make.comparison(n) for n in range(4)], mode="red_team")
+    for name in ("ann", "bob"):
+        at_work.work(name, 2)
+    found = at_work.see(statistics.project, "p1")
+    assert (found.items, found.complete, found.answered, found.labelers) == (4, 4, 4, 2)
+    assert at_work.see(views.left_out, "p1", without=["bob"]).inverted == 2
+    assert len(at_work.do(statistics.labelers_of, "p1")) == 2
+    assert len(listed(at_work, views.comparisons)) == 4
+    assert listed(at_work, views.written) == listed(at_work, views.ratings) == []
