@@ -105,13 +105,15 @@ def _neighbours(found: dict[str, Any]) -> Table | None:
             _points(sign * row["difference"]),
             *(_points(end) for end in ends),
             _percent(wins),
-            "shown" if more is None else _needed(more),
+            "shown" if ends[0] > 0 else _needed(more),
         )
     return table if table.row_count else None
 
 
-def _needed(row: dict[str, Any]) -> str:
+def _needed(row: dict[str, Any] | None) -> str:
     """How many more votes, with two digits: nobody knows more."""
+    if row is None:  # not computed for so many models
+        return "open"
     votes = row["more_votes"]
     return "too close" if votes is None else f"about {float(f'{votes:.2g}'):,.0f}"
 

@@ -6,7 +6,7 @@ Nothing here compares policies of different groups, and each warning comes with 
 import math
 from collections.abc import Callable
 from dataclasses import asdict
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ ADVICE = {
     "nobody_twice": "give some comparisons to several labelers, and name `labeler` and `prompt`",
     "mixed_criteria": "rate each on its own with `--by criterion`",
 }
-DRAWS, MOST_DRAWN = 20_000, 20_000_000  # of strengths, and of numbers in all, for ``p_best``
+MOST_SIMULATED = 1_000  # policies whose probability of being best is simulated
 Refit = Callable[[Votes], Fit]
 
 
@@ -67,7 +67,7 @@ def rating_summary(
         ``model``, ``confidence``, ``n_votes``, ``n_both_bad``, ``tie_rate``, ``tie``, ``groups``,
         ``warnings``, ``ratings``, ``differences``, ``covariates``, ``to_separate``, ``flip`` and
         ``win_matrix``. Of more than 150 policies ``differences`` and ``win_matrix`` have the 150
-        with the highest ratings.
+        with the highest ratings, and ``p_best`` of more than 1,000 is None.
 
     Raises:
         ValueError: a confidence outside 0..1.
@@ -165,8 +165,8 @@ def win_matrix(cells: Cells, fit: Fit, names: list[str] | None = None) -> dict[s
 
 
 def _ratings(fit: Fit, rows: tuple[Rating, ...]) -> list[dict[str, Any]]:
-    draws = min(DRAWS, MOST_DRAWN // len(fit.names))
-    best = dict(zip(fit.names, p_best(fit, draws=draws).tolist(), strict=True))
+    simulated = p_best(fit).tolist() if len(fit.names) <= MOST_SIMULATED else repeat(None)
+    best: dict[str, float | None] = dict(zip(fit.names, simulated, strict=False))
     bad = np.zeros(len(fit.names)) if not len(fit.both_bad) else fit.both_bad
     both_bad = dict(zip(fit.names, bad.tolist(), strict=True))
     return [

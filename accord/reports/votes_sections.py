@@ -118,7 +118,7 @@ def group_charts(found: dict[str, Any]) -> list[GroupChart]:
 def _rating_row(row: dict[str, Any]) -> Row:
     first, last = row["rank_low"], row["rank_high"]
     rank = f"rank {first}" if first == last else f"rank {first} to {last}"
-    best = f", best {show(row['p_best'], PERCENT)}" if 0 < row["p_best"] < 1 else ""
+    best = f", best {show(row['p_best'], PERCENT)}" if 0 < (row["p_best"] or 0) < 1 else ""
     value = _estimate(row, "rating", row["votes"], POINT_GAP)
     return Row(row["name"], value, "tone-1", note=rank + best)
 
@@ -136,9 +136,9 @@ def _gaps(
         row, sign = known[pair]
         low, high = sorted(sign * row[end] for end in ("low", "high"))
         wins = row["p_a_beats_b"] if sign > 0 else 1 - row["p_a_beats_b"]
-        is_open = pair in needed
+        is_open = low <= 0
         note = f"preferred in {show(wins, WHOLE)}"
-        if is_open and needed[pair] is not None:
+        if is_open and needed.get(pair) is not None:
             note += f"; some {_two_digits(needed[pair])} more votes would tell"
         value = Estimate(sign * row["difference"], low, high, rated(found), ORIGIN, POINT_GAP)
         lines.append(

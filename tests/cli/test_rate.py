@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from accord import cli
 from accord.data import vote_files
+from accord.ratings import summary
 
 STRENGTH = {"best": 1.0, "middle": 0.0, "worst": -1.0}
 
@@ -182,6 +183,16 @@ def test_votes_of_a_first_day(tmp_path, rows):
     status, _, error = accord_command("rate", votes, "--html", tmp_path / "v.html")
     assert status == 0, error
     assert as_json("agreement", votes)["n_votes"] == len(rows)
+
+
+def test_what_is_not_shown_is_never_called_shown(tmp_path, monkeypatch):
+    votes = written(tmp_path / "v.jsonl", planted(60))
+    with_advice = accord_command("rate", votes)[1]
+    assert "about" in with_advice
+    monkeypatch.setattr(summary, "MOST_PAIRED", 2)
+    rows = [line for line in accord_command("rate", votes)[1].splitlines() if " over " in line]
+    assert rows
+    assert all(line.rstrip().endswith("open") for line in rows)
 
 
 def test_a_file_too_large_to_keep_is_counted_and_says_the_same(votes, monkeypatch):
