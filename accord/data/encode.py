@@ -1,7 +1,8 @@
 """Tokenise records: demonstrations, comparisons, documents.
 
 What does not fit into ``context`` tokens is left out whole, and the caller is told how much; a
-response without its beginning or end would teach something else than was written.
+response without its beginning or end would teach something else than was written. A prompt may
+lose its beginning instead, where the caller says so: of a long dialogue the last turns matter most.
 """
 
 import itertools
@@ -9,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -26,6 +27,9 @@ from accord.records import Comparison, Demonstration, Message, Prompt
 
 _MESSAGES = TypeAdapter(list[Message])
 CHUNK = 4096  # documents tokenised at a time
+SHORTEST_PROMPT = 16  # tokens; of a prompt that keeps fewer, too little is left to judge by
+
+LongPrompts = Literal["leave_out", "shorten"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class EncodedComparison:
 
     prompt: list[int]
     responses: list[list[int]]
+    cut: int = 0  #: tokens that the prompt lost at its beginning
 
     def __len__(self) -> int:
         """Tokens of the longest of its conversations."""
@@ -89,9 +94,25 @@ def encode_demonstrations(
 
 
 def encode_comparisons(
-    tokenizer: Tokenizer, comparisons: Sequence[Comparison], *, context: int
+    tokenizer: Tokenizer,
+    comparisons: Sequence[Comparison],
+    *,
+    context: int,
+    long_prompts: LongPrompts = "leave_out",
 ) -> list[EncodedComparison | None]:
-    """Tokens of comparisons; None where any conversation is longer than ``context`` tokens."""
+    """Tokens of comparisons.
+
+    Args:
+        tokenizer: the model's.
+        comparisons: whose conversations are tokenised.
+        context: the most tokens of a conversation.
+        long_prompts: ``shorten`` cuts the beginning of a prompt, for all its responses alike, so
+            that the longest conversation fits; a start token stays.
+
+    Returns:
+        None where a conversation does not fit: with ``shorten``, where its response leaves fewer
+        than 16 tokens to the prompt.
+    """
     prompts = encode_prompts(tokenizer, [c.prompt for c in comparisons])
     texts = [response.text for c in comparisons for response in c.responses]
     flat = iter(encode_responses(tokenizer, texts))
@@ -99,7 +120,21 @@ def encode_comparisons(
         EncodedComparison(prompt, list(itertools.islice(flat, len(comparison.responses))))
         for prompt, comparison in zip(prompts, comparisons, strict=True)
     ]
+    if long_prompts == "shorten":
+        start = getattr(tokenizer, "bos_token_id", None)
+        encoded = [_shortened(comparison, context, start) for comparison in encoded]
     return [comparison if len(comparison) <= context else None for comparison in encoded]
+
+
+def _shortened(comparison: EncodedComparison, context: int, start: int | None) -> EncodedComparison:
+    """The comparison with as much of its prompt's end as fits; itself where too little would."""
+    prompt = comparison.prompt
+    excess = len(comparison) - context
+    if excess <= 0 or len(prompt) - excess < SHORTEST_PROMPT:
+        return comparison
+    kept = prompt[:1] if prompt[0] == start else []
+    kept = kept + prompt[excess + len(kept) :]
+    return EncodedComparison(kept, comparison.responses, cut=excess)
 
 
 def fitting_prompts(

@@ -22,7 +22,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from accord.config import InputError
 from accord.data.collate import pad_rows, shuffled
-from accord.data.encode import encode_comparisons
+from accord.data.encode import LongPrompts, encode_comparisons
 from accord.data.preferences import Ties, best, wins
 from accord.functional.preference import soft_ranking_loss
 from accord.models.load import context_length
@@ -65,6 +65,7 @@ class Items:
     records: list[LabeledComparison]  #: of the same comparisons, if they were to be kept
     too_long: int  #: a conversation exceeds the context
     undecided: int  #: no labeler put any response above another
+    shortened: int = 0  #: prompts that lost their beginning
 
     def counts(self, side: str) -> dict[str, int]:
         """``{"train_size": comparisons, "train_too_long": ..., ...}`` for the evaluation."""
@@ -72,6 +73,7 @@ class Items:
             f"{side}_size": len(self.items),
             f"{side}_too_long": self.too_long,
             f"{side}_undecided": self.undecided,
+            f"{side}_shortened": self.shortened,
         }
 
 
@@ -134,6 +136,7 @@ def prepare(
     ties: Ties,
     minimum_strength: int,
     keep_records: bool = True,
+    long_prompts: LongPrompts = "leave_out",
 ) -> Items:
     """Tokenise comparisons and count what labelers said about them.
 
@@ -145,6 +148,7 @@ def prepare(
         ties: what equal ranks count.
         minimum_strength: weaker preferences are left out.
         keep_records: an evaluation needs the comparisons themselves, training does not.
+        long_prompts: what becomes of conversations that exceed the context.
 
     Raises:
         InputError: no comparison is left.
@@ -152,11 +156,13 @@ def prepare(
     limit = min(context, context_length(model) or context)
     items: list[Item] = []
     records: list[LabeledComparison] = []
-    count = undecided = 0
+    count = undecided = shortened = 0
     remaining = iter(comparisons)
     while chunk := list(itertools.islice(remaining, CHUNK)):
         count += len(chunk)
-        encoded = encode_comparisons(tokenizer, [c.comparison for c in chunk], context=limit)
+        encoded = encode_comparisons(
+            tokenizer, [c.comparison for c in chunk], context=limit, long_prompts=long_prompts
+        )
         for labeled, tokens in zip(chunk, encoded, strict=True):
             table = wins(labeled, ties=ties, minimum_strength=minimum_strength)
             if not any(map(any, table)):
@@ -164,12 +170,13 @@ def prepare(
             elif tokens is not None:
                 items.append(Item([array("i", tokens.prompt + r) for r in tokens.responses], table))
                 records += [labeled] if keep_records else []
+                shortened += tokens.cut > 0
     if not items:
         raise InputError(
             f"none of {count} comparisons is decided and fits `context` = {limit} "
             "tokens; raise it or give other comparisons"
         )
-    return Items(items, records, count - undecided - len(items), undecided)
+    return Items(items, records, count - undecided - len(items), undecided, shortened)
 
 
 def score_all(

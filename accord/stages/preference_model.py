@@ -18,7 +18,7 @@ from pydantic import Field
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from accord.config import InputError, StageConfig, StageInputs, memory_only
-from accord.data.encode import encode_comparisons
+from accord.data.encode import LongPrompts, encode_comparisons
 from accord.data.preferences import Ties
 from accord.functional.preference import normalise
 from accord.models import scalar_head
@@ -56,6 +56,7 @@ class Config(StageConfig):
     final_learning_rate: float = Field(default=0.1, ge=0, le=1)  #: share of the peak at the end
     max_grad_norm: float = Field(default=1.0, gt=0)  #: gradients are scaled down to this norm
     context: int = Field(default=1024, ge=2)  #: most tokens of prompt and response
+    long_prompts: LongPrompts = "leave_out"  #: beyond the context; or shorten from the left
     ties: Ties = "drop"  #: equal ranks: left out, or half a win each way
     minimum_strength: int = Field(default=1, ge=1, le=4)  #: weaker preferences are left out
     normalise: bool = True  #: bring scores to mean 0 and std 1; off keeps nats
@@ -141,6 +142,7 @@ def _prepared(
         ties=config.ties,
         minimum_strength=config.minimum_strength,
         keep_records=split == "test",
+        long_prompts=config.long_prompts,
     )
 
 
@@ -184,7 +186,9 @@ def _reference(
     config: Config, path: Path, tokenizer: PreTrainedTokenizerBase
 ) -> Sequence[Sequence[int]]:
     comparisons = read_records(artifacts.payload(path) / "comparisons.jsonl", Comparison)
-    encoded = encode_comparisons(tokenizer, comparisons, context=config.context)
+    encoded = encode_comparisons(
+        tokenizer, comparisons, context=config.context, long_prompts=config.long_prompts
+    )
     found = [[*c.prompt, *response] for c in encoded if c is not None for response in c.responses]
     if not found:
         raise InputError(

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from accord.config import InputError, StageConfig, StageInputs, memory_only
 from accord.data.chat import render_prompt
+from accord.data.encode import LongPrompts
 from accord.data.preferences import Ties
 from accord.data.splits import split_of
 from accord.models.load import load_both_heads, save_model
@@ -54,6 +55,7 @@ class Config(StageConfig):
     max_grad_norm: float = Field(default=1.0, gt=0)  #: gradients are scaled down to this norm
     lm_coef: float = Field(default=1.0, ge=0)  #: weight of the next-token loss; 0 leaves it out
     context: int = Field(default=1024, ge=2)  #: most tokens of prompt and response
+    long_prompts: LongPrompts = "leave_out"  #: beyond the context; or shorten from the left
     ties: Ties = "drop"  #: equal ranks: left out, or half a win each way
     minimum_strength: int = Field(default=1, ge=1, le=4)  #: weaker preferences are left out
     test_fraction: float = Field(default=0.05, gt=0, lt=1)  #: share of prompts held out
@@ -143,6 +145,7 @@ def _prepared(
             ties=config.ties,
             minimum_strength=config.minimum_strength,
             keep_records=side == "test",
+            long_prompts=config.long_prompts,
         )
         for side in ("train", "test")
     )

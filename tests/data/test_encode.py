@@ -122,3 +122,47 @@ def test_bad_documents_are_named_by_line(tmp_path, content, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="no file"):
         list(encode.read_documents(tmp_path / "none.jsonl"))
+
+
+def test_a_long_prompt_may_lose_its_beginning():
+    record = comparison("on", "the mat")
+    record = record.model_copy(update={"prompt": prompt("the cat sat on the mat " * 9)})
+    (whole,) = encode.encode_comparisons(TOKENIZER, [record], context=999)
+    limit = len(whole) - 5
+    (cut,) = encode.encode_comparisons(TOKENIZER, [record], context=limit, long_prompts="shorten")
+    assert (cut.cut, len(cut)) == (5, limit)
+    assert cut.prompt == whole.prompt[5:]
+    assert cut.responses == whole.responses
+    assert encode.encode_comparisons(TOKENIZER, [record], context=limit) == [None]
+    (same,) = encode.encode_comparisons(TOKENIZER, [record], context=999, long_prompts="shorten")
+    assert same == whole
+
+
+def test_a_prompt_that_would_lose_nearly_all_is_left_out():
+    record = comparison("on", "the mat").model_copy(update={"prompt": prompt("the cat sat " * 9)})
+    (whole,) = encode.encode_comparisons(TOKENIZER, [record], context=999)
+    longest = len(whole) - len(whole.prompt)
+    fits = encode.SHORTEST_PROMPT + longest
+    for context, is_kept in ((fits, True), (fits - 1, False)):
+        (found,) = encode.encode_comparisons(
+            TOKENIZER, [record], context=context, long_prompts="shorten"
+        )
+        assert (found is not None) == is_kept
+
+
+def test_a_start_token_stays_when_a_prompt_is_shortened():
+    record = comparison("on", "the mat").model_copy(update={"prompt": prompt("the cat sat " * 9)})
+
+    class Starting:
+        bos_token_id = eos_token_id = TOKENIZER.eos_token_id
+
+        def __call__(self, texts, *, add_special_tokens):
+            ids = TOKENIZER(texts, add_special_tokens=False)["input_ids"]
+            start = [self.bos_token_id] if add_special_tokens else []
+            return {"input_ids": [start + one for one in ids]}
+
+    (whole,) = encode.encode_comparisons(Starting(), [record], context=999)
+    (cut,) = encode.encode_comparisons(
+        Starting(), [record], context=len(whole) - 3, long_prompts="shorten"
+    )
+    assert cut.prompt == [Starting.bos_token_id, *whole.prompt[4:]]

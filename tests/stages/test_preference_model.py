@@ -311,6 +311,21 @@ def test_comparisons_that_do_not_fit_are_counted(few, tmp_path):
         trained(few, tmp_path / "short", context=2)
 
 
+def test_long_prompts_can_be_shortened_instead(few, tmp_path):
+    folder = shutil.copytree(few.comparisons, tmp_path / "long")
+    longer = '"content":"what is two and two? what is four? as far as one knows. '
+    for file in folder.iterdir():
+        file.write_text(file.read_text().replace('"content":"', longer))
+    long = few.model_copy(update={"comparisons": folder})
+    counts = {}
+    for choice in ("leave_out", "shorten"):
+        out = trained(long, tmp_path / choice, epochs=1, context=40, long_prompts=choice)
+        counts[choice] = read_json(out / "evaluation.json")
+    dropped, cut = counts["leave_out"], counts["shorten"]
+    assert dropped["train_shortened"] == dropped["test_shortened"] == 0
+    assert cut["train_shortened"] == cut["train_size"] - dropped["train_size"] > 0
+
+
 @pytest.mark.parametrize(("text", "message"), [("x", "same score"), ("x" * 99, "no response of")])
 def test_a_reference_that_says_nothing(few, tmp_path, text, message):
     one = comparison(0, random.Random(0)).comparison
