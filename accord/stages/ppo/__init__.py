@@ -16,19 +16,17 @@ from accord.models.load import save_model
 from accord.records import Sampling
 from accord.runtime import artifacts
 from accord.runtime.checkpoints import TrainState
+from accord.runtime.episodes import EncodedPrompt, objective, prompts_of_update
 from accord.runtime.metrics import MetricsLog, read_metrics
 from accord.runtime.processor import prepare_processor
+from accord.runtime.rollout_log import RolloutLog
 from accord.runtime.seeding import generator
 from accord.runtime.steps import steps_left
 from accord.runtime.train import adam
 from accord.stages.ppo.checks import check_invariants
 from accord.stages.ppo.rollout import (
-    EncodedPrompt,
     Rollout,
-    RolloutLog,
     logprobs_of,
-    objective,
-    prompts_of_update,
     read_prompts,
     sample_episodes,
     values_of,

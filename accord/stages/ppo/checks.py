@@ -19,10 +19,9 @@ from accord.config import InputError
 from accord.data.collate import Sequences
 from accord.models.load import eos_id
 from accord.records import Sampling
+from accord.runtime.episodes import EncodedPrompt, Episodes
 from accord.runtime.seeding import generator
 from accord.stages.ppo.rollout import (
-    EncodedPrompt,
-    Episodes,
     logprobs_of,
     sample_episodes,
     values_of,

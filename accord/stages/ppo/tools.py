@@ -1,33 +1,16 @@
 """What samples, what scores, what is compared with: the models of a PPO run, and their loading."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
-import torch
-from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from accord.config import InputError
-from accord.data.collate import Sequences
-from accord.models import preference_model
 from accord.models.load import context_length, eos_id, load_policy, load_scalar_model, pad_id
 from accord.runtime.generate import Generator, HuggingFaceGenerator
 from accord.runtime.model_source import locate
-from accord.runtime.parallel import in_order, parts
 from accord.runtime.processor import place
+from accord.runtime.scoring import PreferenceModelScorer, Scorer
 from accord.stages.ppo.settings import Inputs
-
-
-class Scorer(Protocol):
-    """Whatever gives one number to each response; a preference model, or a rule in a test."""
-
-    def score(self, sequences: Sequences, finished: Tensor) -> Tensor:
-        """[B] score units, for prompts with their responses.
-
-        Args:
-            sequences: prompts and responses.
-            finished: [B] True where the response ends with the end-of-sequence token.
-        """
 
 
 @dataclass(frozen=True)
@@ -51,49 +34,6 @@ class Tools:
     generator: Generator
     scorer: Scorer
     microbatch_size: int
-
-
-@dataclass(frozen=True)
-class PreferenceModelScorer:
-    """Scores read at the end-of-sequence token, which is appended to what was cut off."""
-
-    model: PreTrainedModel
-    eos_id: int
-    pad_id: int
-    microbatch_size: int
-
-    def score(self, sequences: Sequences, finished: Tensor) -> Tensor:
-        """[B] score units; see ``Scorer``."""
-        closed = close(sequences, finished, eos_id=self.eos_id, pad_id=self.pad_id)
-        lengths = closed.lengths()
-
-        def compute(rows: list[int]) -> Tensor:
-            return preference_model.scores(self.model, closed.select(rows).tokens, lengths[rows])
-
-        cut = parts(by_length(closed), self.microbatch_size)
-        scores = torch.zeros(len(closed), device=closed.tokens.device)
-        with torch.no_grad():
-            for rows, found in zip(cut, in_order(compute, cut), strict=True):
-                scores[rows] = found
-        return scores
-
-
-def close(sequences: Sequences, finished: Tensor, *, eos_id: int, pad_id: int) -> Sequences:
-    """Append the end-of-sequence token to every response that was cut off."""
-    cut = (~finished).nonzero().squeeze(1)
-    if not len(cut):
-        return sequences
-    end = sequences.lengths()
-    room = sequences.tokens.new_full((len(sequences), 1), pad_id)
-    tokens = torch.cat([sequences.tokens, room], dim=1)
-    tokens[cut, end[cut]] = eos_id
-    return Sequences(tokens, sequences.prompt_lengths, sequences.response_lengths + ~finished)
-
-
-def by_length(sequences: Sequences) -> list[int]:
-    """All rows, longest first: little padding in a microbatch, and no worker waits at the end."""
-    order: list[int] = sequences.lengths().argsort(stable=True, descending=True).tolist()
-    return order
 
 
 def load_tools(inputs: Inputs, *, microbatch_size: int) -> Tools:

@@ -13,11 +13,13 @@ from accord.data.tokenizers import train_tokenizer
 from accord.models.load import load_policy, save_model
 from accord.records import Message, Prompt, Sampling, write_records
 from accord.runtime.artifacts import run_stage
+from accord.runtime.episodes import prompts_of_update
+from accord.runtime.scoring import close
 from accord.stages import ppo
 from accord.stages.ppo import checks
 from accord.stages.ppo.checks import check_invariants
-from accord.stages.ppo.rollout import prompts_of_update, read_prompts, values_of
-from accord.stages.ppo.tools import close, load_tools
+from accord.stages.ppo.rollout import read_prompts, values_of
+from accord.stages.ppo.tools import load_tools
 
 SAMPLING = Sampling(max_tokens=6)
 
