@@ -34,12 +34,18 @@ def choose(
         found = found or session.scalars(_untouched(batches is not None), asked).all()
         if not found:
             return None
-        for statement in (_TAKE_IF_FREE, _TAKE):
+        for wait in (False, True):
             for identifier in found:
-                row = session.execute(statement, {"project": project_id, "of": identifier}).first()
+                row = take(session, project_id, identifier, wait=wait)
                 if row is not None:
                     return row
         # others took the last places of all of them a moment ago, so look again
+
+
+def take(session: Session, project_id: str, identifier: str, *, wait: bool) -> Row[Any] | None:
+    """Lock an item, if it still wants a vote; what somebody else has locked only with ``wait``."""
+    statement = _TAKE if wait else _TAKE_IF_FREE
+    return session.execute(statement, {"project": project_id, "of": identifier}).first()
 
 
 _TAKE = (
@@ -56,7 +62,8 @@ _TAKE = (
 _TAKE_IF_FREE = _TAKE.with_for_update(of=tables.queue, skip_locked=True)
 
 
-def _had(comparison_id: ColumnElement[str]) -> ColumnElement[bool]:
+def had(comparison_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """The condition that the labeler has had an item; parameters ``person`` and ``project``."""
     return exists().where(
         _ASSIGNMENT.labeler_id == bindparam("person"),
         _ASSIGNMENT.project_id == bindparam("project"),
@@ -82,7 +89,7 @@ def _nearly_complete(restricted: bool) -> Select[Any]:
     )
     return (
         select(window.c.comparison_id)
-        .where(~_had(window.c.comparison_id))
+        .where(~had(window.c.comparison_id))
         .order_by(window.c.open, window.c.position, window.c.comparison_id)
         .limit(AT_ONCE)
     )
@@ -97,7 +104,7 @@ def _untouched(restricted: bool) -> Select[Any]:
             _QUEUE.project_id == bindparam("project"),
             _QUEUE.open > 0,
             _QUEUE.held == 0,
-            ~_had(_QUEUE.comparison_id),
+            ~had(_QUEUE.comparison_id),
             in_batches(_QUEUE.comparison_id, restricted),
         )
         .order_by(_QUEUE.open.desc(), _QUEUE.position, _QUEUE.comparison_id)

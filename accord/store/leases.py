@@ -101,7 +101,10 @@ def hold(
             "expires_at": expires_at,
         },
     )
-    values = {**shown, "guideline": spec.guideline, "body": {"order_seed": asked.seed}}
+    body: dict[str, Any] = {"order_seed": asked.seed}
+    if asked.drawn is not None:
+        body["drawn"] = vars(asked.drawn)
+    values = {**shown, "guideline": spec.guideline, "body": body}
     events.append(session, SHOW, task_id, now=now, values=values)
     return Task(
         task_id,
@@ -116,6 +119,16 @@ def hold(
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """How an item was drawn among others, for weighting by the inverse of its probability."""
+
+    probability: float  #: of this item, among the candidates
+    candidates: int
+    random_share: float  #: of the draws, that are uniform over the candidates
+    read_until: int  #: place in the ledger; the votes up to it decided the rest
+
+
+@dataclass(frozen=True)
 class Asked:
     """Why and how an item is put before a labeler."""
 
@@ -123,6 +136,7 @@ class Asked:
     seed: int
     purpose: Purpose = "vote"
     order: tuple[int, ...] | None = None  #: dealt from the labeler's deck when None
+    drawn: Drawn | None = None  #: None when it was the next in order
 
 
 def _columns() -> Select[Any]:

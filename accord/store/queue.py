@@ -3,7 +3,8 @@
 Order: the item that needs the fewest further votes to be complete comes first, then the one
 published first, so that an interrupted round leaves few items half answered. Who has had all of
 the first of them is given an untouched one, so that one labeler alone with a long
-queue waits no longer than many. Nobody gets the same item twice but for a planned repeat.
+queue waits no longer than many. Nobody gets the same item twice but for a planned repeat. A
+project with ``active`` draws items by what a vote on them tells instead, see ``active.py``.
 
 Hidden tests and repeats are mixed in at random moments, at exactly the rate that was asked for:
 the k-th comes after ``(k + u) / share`` others, u uniform between 0 and 1.
@@ -21,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from accord.records import Comparison, Item
 from accord.store import (
+    active,
     gold,
     items,
     leases,
@@ -32,7 +34,7 @@ from accord.store import (
 )
 from accord.store.choice import choose, in_batches, open_votes
 from accord.store.labelers import Labeler, forget, locked
-from accord.store.leases import Asked, Task
+from accord.store.leases import Asked, Drawn, Task
 from accord.store.projects import Project
 from accord.store.specs import ProjectSpec
 from accord.store.tables import LEASED, NO_PROJECT, SHOW
@@ -168,9 +170,13 @@ def _stream(
             task = leases.hold(session, spec, person, item, asked=asked, now=now)
             counters["repeats_shown"] = standing.repeats_shown + 1
     if task is None and not _is_known_empty(session, spec.id, standing):
-        chosen = choose(session, person, spec.id, None)
+        drawn: Drawn | None = None
+        if settings.active is None:
+            chosen = choose(session, person, spec.id, None)
+        else:
+            chosen, drawn = active.draw(session, spec, person, label=f"{label}:{standing.shown}")
         if chosen is not None:
-            asked = Asked(standing.shown, seed)
+            asked = Asked(standing.shown, seed, drawn=drawn)
             item = items.parsed(chosen.payload)
             task = leases.hold(session, spec, person, item, asked=asked, now=now)
             places.take(session, spec.id, item.id)

@@ -55,6 +55,13 @@ class Adaptive(_Settings):
     lead: int = Field(default=2, ge=1)  #: votes by which one answer leads when they agree enough
 
 
+class Active(_Settings):
+    """The item whose vote tells most about the models comes first, by draw."""
+
+    #: of the draws, that are uniform: what they give checks and corrects the rest
+    random_share: float = Field(default=0.1, gt=0, le=1)
+
+
 class Screening(_Settings):
     """The entry test, on gold items; cut-offs of InstructGPT, arXiv:2203.02155, appendix B.1."""
 
@@ -79,6 +86,7 @@ class ProjectSettings(_Settings):
     votes_wanted: int = Field(default=1, ge=1)  #: labelers asked about each item
     overlap: Overlap = Overlap()
     adaptive: Adaptive | None = None
+    active: Active | None = None  #: None gives items out in the order of publishing
     gold_share: float = Field(default=0.0, ge=0, le=0.5)  #: of what a labeler gets, hidden re-tests
     repeat_share: float = Field(
         default=0.0, ge=0, le=0.5
@@ -122,6 +130,8 @@ class ProjectSpec(Record):
             raise ValueError("settings.axes: a rating task needs an axis or a flag to ask for")
         if self.settings.require_ratings and not self.settings.axes:
             raise ValueError("settings.require_ratings: name the axes to rate on")
+        if self.settings.active is not None and self.task != "comparison":
+            raise ValueError("settings.active: only a comparison task chooses pairs of models")
         adaptive = self.settings.adaptive
         if adaptive is not None and adaptive.max_votes < self.settings.votes_wanted:
             raise ValueError("settings.adaptive.max_votes: not fewer than votes_wanted")
