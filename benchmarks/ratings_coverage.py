@@ -35,6 +35,7 @@ class World(NamedTuple):
     tie: float = 0.0  #: Davidson's ν
     length: float = 0.0  #: nats per unit of log length ratio
     length_sd: float = 0.0  #: of labelers around it
+    prompt_sd: float = 0.0  #: nats, of the strengths on each prompt around the common ones
 
 
 class Case(NamedTuple):
@@ -47,10 +48,19 @@ class Case(NamedTuple):
     votes: int
     model: str = "bradley_terry"
     covariates: tuple[str, ...] = ()
+    prompts: int = 0  #: as many as votes when 0
+    cluster: tuple[str, ...] = ("labeler",)
+
+    @property
+    def clusters(self) -> int:
+        """How many there are of what is clustered by, the smaller number of two."""
+        return min({"labeler": self.labelers, "prompt": self.prompts}[way] for way in self.cluster)
 
 
-def simulated(rng: np.random.Generator, world: World, counts: np.ndarray) -> Votes:
-    """So many votes of each labeler, on pairs at random."""
+def simulated(
+    rng: np.random.Generator, world: World, counts: np.ndarray, prompts: int = 0
+) -> Votes:
+    """So many votes of each labeler, on pairs and prompts at random."""
     labeler = np.repeat(np.arange(len(counts)), counts)
     n = len(labeler)
     a = rng.integers(len(NAMES), size=n)
@@ -60,18 +70,24 @@ def simulated(rng: np.random.Generator, world: World, counts: np.ndarray) -> Vot
     # Better policies write longer, so an uncontrolled fit mixes the two up.
     length = 0.8 * rng.normal(size=n) + 0.3 * (strength[a] - strength[b])
     liking = world.length + world.length_sd * rng.normal(size=len(counts))
-    half = (taste[labeler, a] - taste[labeler, b] + liking[labeler] * length) / 2
+    gap = taste[labeler, a] - taste[labeler, b] + liking[labeler] * length
+    prompt = np.arange(n)
+    if prompts or world.prompt_sd:
+        prompt = rng.integers(prompts, size=n) if prompts else prompt
+        on_prompt = world.prompt_sd * rng.normal(size=(prompts or n, len(NAMES)))
+        gap = gap + on_prompt[prompt, a] - on_prompt[prompt, b]
+    half = gap / 2
     draw = rng.uniform(size=n) * (np.exp(half) + np.exp(-half) + world.tie)
     outcome = np.select([draw < np.exp(half), draw < np.exp(half) + world.tie], [1.0, 0.5], 0.0)
     return Votes(
         names=NAMES,
         labelers=tuple(f"l{g:05d}" for g in range(len(counts))),
-        prompts=(),
+        prompts=tuple(f"p{g:05d}" for g in range(prompts)),
         a=a,
         b=b,
         outcome=outcome,
         labeler=labeler,
-        prompt=np.arange(n),
+        prompt=prompt,
         unit=np.arange(n),
         a_first=np.full(n, np.nan),
         weight=np.ones(n),
@@ -115,10 +131,10 @@ def usual(votes: Votes, case: Case) -> tuple[Difference, ...]:
     corrected = few_clusters.LEVERAGE
     few_clusters.LEVERAGE = np.inf  # no labeler is adjusted but by G/(G − 1)
     try:
-        found = fit(votes, case.model, cluster=("labeler",), covariates=case.covariates)
+        found = fit(votes, case.model, cluster=case.cluster, covariates=case.covariates)
     finally:
         few_clusters.LEVERAGE = corrected
-    return differences(replace(found, degrees_of_freedom=case.labelers - 1.0))
+    return differences(replace(found, degrees_of_freedom=case.clusters - 1.0))
 
 
 def measured(case: Case, seeds: int, endless: int = 50_000) -> Counts:
@@ -126,8 +142,8 @@ def measured(case: Case, seeds: int, endless: int = 50_000) -> Counts:
     gaps, counts = truth(case, endless), counts_of(case)
     rows = []
     for seed in range(seeds):
-        votes = simulated(np.random.default_rng(seed), case.world, counts)
-        found = fit(votes, case.model, cluster=("labeler",), covariates=case.covariates)
+        votes = simulated(np.random.default_rng(seed), case.world, counts, case.prompts)
+        found = fit(votes, case.model, cluster=case.cluster, covariates=case.covariates)
         alone = replace(found, covariance=found.model_covariance, degrees_of_freedom=np.inf)
         single = differences(found)
         tables = (single, differences(alone), anytime_differences(found), usual(votes, case))
@@ -176,7 +192,21 @@ def cases() -> list[Case]:
     for shares in ("equal", "zipf"):
         for g in (10, 30):
             found.append(Case("equal policies", World(spread=0.0), shares, g, 2000))
-    return found
+    return [*found, *of_prompts()]
+
+
+def of_prompts() -> list[Case]:
+    """Models that are good at different prompts, and labelers of differing taste beside that."""
+    of_prompt, both = World(taste_sd=0.0, prompt_sd=0.6), World(prompt_sd=0.6)
+    by_prompt = [
+        Case("by prompt", of_prompt, "equal", 50, 2000, prompts=prompts, cluster=("prompt",))
+        for prompts in (20, 100)
+    ]
+    sizes = (("equal", 10, 20), ("equal", 20, 50), ("equal", 30, 500), ("zipf", 20, 100))
+    return by_prompt + [
+        Case("by both", both, shares, g, 2000, prompts=prompts, cluster=("labeler", "prompt"))
+        for shares, g, prompts in sizes
+    ]
 
 
 def main() -> None:
@@ -185,7 +215,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1000, help="simulations a row")
     parser.add_argument("--only", default="", help="rows whose name contains this")
     chosen = parser.parse_args()
-    head = ["fit", "labelers", "votes", "taste sd", "independent", "usual", "clustered"]
+    head = ["fit", "clusters", "votes", "taste sd", "independent", "usual", "clustered"]
     print(f"| {' | '.join([*head, 'width', 'ranks', 'anytime'])} |")
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     start = time.perf_counter()
@@ -193,8 +223,9 @@ def main() -> None:
         if chosen.only not in case.name:
             continue
         c = measured(case, chosen.seeds)
+        prompts = f", {case.prompts} prompts" if case.prompts else ""
         print(
-            f"| {case.name} | {case.labelers} {case.shares} | {case.votes} "
+            f"| {case.name} | {case.labelers} {case.shares}{prompts} | {case.votes} "
             f"| {case.world.taste_sd:g} | {100 * c.independent:.1f} | {100 * c.usual:.1f} "
             f"| **{100 * c.clustered:.1f}** ± {100 * c.se:.1f} | {c.width:.0f} "
             f"| {100 * c.ranks:.1f} | {100 * c.anytime:.1f} |",

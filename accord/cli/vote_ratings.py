@@ -174,10 +174,10 @@ def _fit(votes: Votes, rankings: Sequence[Ranking] | None, wanted: Wanted) -> Fi
 
 
 def _rankings(votes: Votes) -> list[Ranking]:
-    """Votes as rankings of two; those that found both bad say nothing about which is better."""
+    """Votes as rankings of two."""
     ranks = {1.0: (1, 2), 0.5: (1, 1), 0.0: (2, 1)}
-    kept = votes.where((votes.a != votes.b) & ~votes.both_bad)
-    columns = (kept.a, kept.b, kept.outcome, kept.labeler, kept.prompt, kept.weight)
+    kept = votes.where(votes.a != votes.b)
+    columns = (kept.a, kept.b, kept.outcome, kept.labeler, kept.prompt, kept.weight, kept.both_bad)
     labelers, prompts = dict(enumerate(votes.labelers)), dict(enumerate(votes.prompts))
     return [
         Ranking(
@@ -186,8 +186,9 @@ def _rankings(votes: Votes) -> list[Ranking]:
             labelers.get(labeler, ""),
             prompts.get(prompt, ""),
             weight=weight,
+            both_bad=both_bad,
         )
-        for a, b, outcome, labeler, prompt, weight in zip(
+        for a, b, outcome, labeler, prompt, weight, both_bad in zip(
             *(column.tolist() for column in columns), strict=True
         )
     ]

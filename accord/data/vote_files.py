@@ -163,6 +163,7 @@ def rankings_of(labeled: Sequence[LabeledComparison]) -> list[Ranking]:
             comparison=one.comparison.id,
             shown_order=preference.shown_order,
             lengths=tuple(float(len(response.text)) for response in one.comparison.responses),
+            both_bad=preference.tie == "both_bad",
         )
         for one in labeled
         for preference in one.preferences

@@ -37,7 +37,8 @@ def fit_rankings(
         maximise  Σ log P(choice) − Σ_i θ_i² / (2 prior_sd²) − Σ_t (log δ_t)² / (2 prior_sd²)
 
     Args:
-        rankings: each of at least two responses, ties allowed.
+        rankings: each of at least two responses, ties allowed; those that found all bad are
+            counted and say nothing about strengths.
         prior_sd: of the normal prior of each strength and each log δ, in nats; None is maximum
             likelihood.
         cluster: any of ``"labeler"`` and ``"prompt"``: within these rankings may depend on each
@@ -60,9 +61,9 @@ def fit_rankings(
     190.85
     """
     demand_prior(prior_sd)
-    rankings = [ranking for ranking in rankings if ranking.weight > 0]
-    votes = from_rankings(rankings)
+    votes = from_rankings([ranking for ranking in rankings if ranking.weight > 0])
     pairs = cells_of(votes, cluster=())
+    rankings = [ranking for ranking in rankings if ranking.weight > 0 and not ranking.both_bad]
     names, graph = pairs.names, graph_of(win_matrix(pairs))
     choices, sizes = choices_of(rankings, names)
     if prior_sd is None and not has_maximum(choices, len(names), len(sizes)):
@@ -100,7 +101,7 @@ def fit_rankings(
         log_likelihood=top.value,
         tie=ties.get(2),
         model="plackett_luce",
-        both_bad=np.zeros(m),
+        both_bad=pairs.both_bad,
         ties=ties,
     )
 

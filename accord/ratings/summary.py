@@ -14,7 +14,7 @@ import numpy as np
 from accord.ratings.anytime import anytime_differences
 from accord.ratings.cells import Cells, cells_of
 from accord.ratings.fitted import Fit
-from accord.ratings.influence import fewest_votes
+from accord.ratings.influence import fewest_votes, one_labeler_decides
 from accord.ratings.power import votes_to_separate
 from accord.ratings.problems import Problem
 from accord.ratings.ranks import p_best
@@ -41,6 +41,7 @@ ADVICE = {
     "few_clusters": "ask more of them; ten are a beginning, thirty are good",
     "unknown_labelers": "write down who votes, in the column `labeler`",
     "dominant_labeler": "ask others, or limit how many votes one labeler gives",
+    "one_labeler_decides": "ask others about these two: the lead is this labeler's taste",
     "intransitive": "no single scale fits: read the votes pair by pair",
     "missing_covariate": "fill the column, or do not control for it",
     "constant_covariate": "leave it out: where nothing varies nothing can be learned",
@@ -61,7 +62,8 @@ def rating_summary(
         votes: that were fitted, or their counts, which cannot show the few votes that decide.
         fit: of them.
         confidence: of every interval.
-        refit: the same fit of other votes, to find the few votes that decide who leads.
+        refit: the same fit of other votes, to find the few votes, or the one labeler, that decide
+            who leads.
 
     Returns:
         ``model``, ``confidence``, ``n_votes``, ``n_both_bad``, ``tie_rate``, ``tie``, ``groups``,
@@ -84,9 +86,11 @@ def rating_summary(
     cells = cells_of(votes, cluster=()) if isinstance(votes, Votes) else votes
     rows = ratings_table(fit, confidence)
     loss, tie, win = cells.counts.sum(axis=1).tolist()
-    flip = None
+    flip, problems = None, list(fit.problems)
     if isinstance(votes, Votes) and refit is not None and len(votes) <= MOST_SEARCHED:
         flip = fewest_votes(votes, fit, refit)
+        decider = one_labeler_decides(votes, fit, refit)
+        problems += [Problem(decider.code, decider.message)] if decider else []
     first = {row.name for row in sorted(rows, key=lambda row: -row.rating)[:MOST_PAIRED]}
     chosen = [name for name in fit.names if name in first]
     return {
@@ -96,7 +100,7 @@ def rating_summary(
         "tie_rate": tie / (loss + tie + win) if loss + tie + win else 0.0,
         "tie": fit.tie,
         "groups": [list(group) for group in fit.groups],
-        "warnings": [warning(problem) for problem in fit.problems],
+        "warnings": [warning(problem) for problem in problems],
         "ratings": _ratings(fit, rows),
         "differences": _differences(fit, confidence, chosen),
         "covariates": [asdict(effect) for effect in effects(fit, confidence)],

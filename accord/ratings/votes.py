@@ -46,6 +46,7 @@ class Ranking:
     shown_order: tuple[int, ...] = ()  #: index of the response at each place on the screen
     weight: float = 1.0
     lengths: tuple[float, ...] = ()  #: of the responses, in any unit; empty when not known
+    both_bad: bool = False  #: all ranks are equal because no response will do
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +124,8 @@ def from_rankings(rankings: Iterable[Ranking]) -> Votes:
 
     Raises:
         ValueError: no ranking, a ranking whose parts have different lengths or are fewer than
-            two, an order that is no permutation, or a weight that is negative or not finite.
+            two, an order that is no permutation, a weight that is negative or not finite, or
+            responses that are all bad and yet have different ranks.
 
     Source: Ouyang et al. 2022, arXiv:2203.02155, section 3.4 (all pairs of a ranking).
 
@@ -167,6 +169,7 @@ def from_rankings(rankings: Iterable[Ranking]) -> Votes:
         unit=_codes(units, tuple(sorted(set(units)))),
         a_first=np.array(a_first),
         weight=np.array([ranking.weight for ranking in rankings], dtype=np.float64)[of],
+        both_bad=np.array([ranking.both_bad for ranking in rankings], dtype=np.bool_)[of],
         covariates=_lengths(rankings),
     )
 
@@ -377,6 +380,8 @@ def _places(ranking: Ranking) -> list[int]:
         raise ValueError("`lengths` must have one entry a response")
     if not (np.isfinite(ranking.weight) and ranking.weight >= 0):
         raise ValueError("a `weight` must be finite and not negative")
+    if ranking.both_bad and len(set(ranking.ranks)) > 1:
+        raise ValueError("`both_bad` says that no response will do, but the ranks differ")
     if not ranking.shown_order:
         return []
     if sorted(ranking.shown_order) != list(range(number)):

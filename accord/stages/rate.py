@@ -24,11 +24,11 @@ from accord.records import LabeledComparison
 from accord.runtime import artifacts
 from accord.runtime.json_numbers import plain
 from accord.runtime.metrics import MetricsLog
-from accord.runtime.seeding import derive, numpy_generator
+from accord.runtime.seeding import derive
 
 Cluster = Literal["labeler", "prompt"]
 CLUSTERS: tuple[Cluster, ...] = ("labeler", "prompt")
-ELO_ORDERS = 50  # replays in random order that show how much Elo depends on it
+ELO_ORDERS = 200  # replays in random order that show how much Elo depends on it
 
 
 class Inputs(StageInputs):
@@ -82,12 +82,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
 def _ratings(
     config: Config, labeled: list[LabeledComparison], votes: Votes, fitted: Fit
 ) -> dict[str, Any]:
-    sequential, spread = _elo(config, votes)
-    return rating_summary(votes, fitted, config.confidence) | {
-        "n_comparisons": len(labeled),
-        "elo": sequential,
-        "elo_order_sd": spread,
-    }
+    summary = rating_summary(votes, fitted, config.confidence)
+    return summary | {"n_comparisons": len(labeled)} | _elo(config, votes)
 
 
 def _people(
@@ -104,20 +100,21 @@ def _people(
     }
 
 
-def _elo(config: Config, votes: Votes) -> tuple[dict[str, float], dict[str, float]]:
+def _elo(config: Config, votes: Votes) -> dict[str, Any]:
     """One replay in the order of the file, and how far random orders differ from each other."""
-    between = votes.where(votes.a != votes.b)
+    between = votes.where((votes.a != votes.b) & ~votes.both_bad)
     games = [
         (votes.names[a], votes.names[b], float(outcome))
         for a, b, outcome in zip(between.a, between.b, between.outcome, strict=True)
     ]
-    replays = []
-    for number in range(ELO_ORDERS):
-        order = numpy_generator(config.seed, "elo", number).permutation(len(games))
-        replays.append(elo.replay((games[i] for i in order), elo_step=config.elo_step))
+    step, seed = config.elo_step, derive(config.seed, "elo")
+    spread = elo.order_spread(games, elo_step=step, orders=ELO_ORDERS, seed=seed)
     start = dict.fromkeys(votes.names, 0.0)
-    spread = {name: statistics.stdev(r.get(name, 0.0) for r in replays) for name in start}
-    return start | elo.replay(games, elo_step=config.elo_step), spread
+    return {
+        "elo": start | elo.replay(games, elo_step=step),
+        "elo_order_sd": start | dict(spread.sd),
+        "elo_rankings_changed": spread.rankings_changed,
+    }
 
 
 def _labelers(
@@ -193,6 +190,11 @@ def _markdown(ratings: dict[str, Any]) -> str:
             f"| {rank} | {row['votes']:.0f} | {ratings['elo'][row['name']]:.0f} |"
         )
     lines += [
+        "",
+        f"Elo is a ticker: in {ELO_ORDERS} random orders of the same votes its ratings differ by "
+        f"up to {max(ratings['elo_order_sd'].values()):.0f} points (standard deviation), and "
+        f"{100 * ratings['elo_rankings_changed']:.0f}% of the orders end in another ranking than "
+        "the most frequent one.",
         "",
         "| difference | points | interval | wins | p |",
         "| --- | ---: | ---: | ---: | ---: |",

@@ -139,7 +139,7 @@ _ANSWERED = select(func.coalesce(func.sum(_STANDING.answered), 0)).where(
     _STANDING.project_id == bindparam("project")
 )
 _VOTES = (
-    select(_EVENT.ranks, _COMPARISON.payload)
+    select(_EVENT.ranks, _EVENT.body, _COMPARISON.payload)
     .join(tables.comparisons, _COMPARISON.id == _EVENT.comparison_id)
     .where(
         _EVENT.project_id == bindparam("project"),
@@ -166,5 +166,10 @@ def _known(session: Session, project_id: str) -> _Known:
 
 def _fitted(votes: Sequence[Any]) -> Fit | None:
     """Ratings that need no clusters: how labelers differ says nothing about which pair to ask."""
-    rankings = [Ranking(_policies(row.payload), tuple(row.ranks)) for row in votes]
+    rankings = [
+        Ranking(
+            _policies(row.payload), tuple(row.ranks), both_bad=row.body.get("tie") == "both_bad"
+        )
+        for row in votes
+    ]
     return fit(from_rankings(rankings), cluster=()) if rankings else None

@@ -168,6 +168,7 @@ def _ranking(row: Row[Any]) -> Ranking:
         comparison=f"{row.comparison_id}|{polarity}",
         shown_order=tuple(row.shown_order),
         lengths=tuple(float(len(response["text"])) for response in item["responses"]),
+        both_bad=body.get("tie") == "both_bad",
     )
 
 

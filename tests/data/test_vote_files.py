@@ -289,7 +289,7 @@ def test_parquet_with_missing_values_and_numbers_for_names(tmp_path):
     assert votes.weight.tolist() == [2, 1]
 
 
-def labeled(number, *, ranks=(1, 2), strength=None):
+def labeled(number, *, ranks=(1, 2), strength=None, tie=""):
     prompt = Prompt(id=f"p{number}", messages=(Message(role="user", content="why?"),))
     responses = tuple(
         Response(id=f"r{number}{i}", prompt_id=prompt.id, text="ab" * (i + 1), policy=f"m{i}")
@@ -303,6 +303,7 @@ def labeled(number, *, ranks=(1, 2), strength=None):
         ranks=ranks,
         shown_order=tuple(range(len(ranks)))[::-1],
         strength=strength,
+        tie=tie,
     )
     return LabeledComparison(comparison=comparison, preferences=(preference,))
 
@@ -319,6 +320,14 @@ def test_our_own_export_as_a_file_packed_and_as_a_folder(tmp_path):
     packed = tmp_path / "votes.jsonl.gz"
     packed.write_bytes(gzip.compress((tmp_path / "comparisons-train.jsonl").read_bytes()))
     assert len(read_votes(packed)) == 1
+
+
+def test_both_bad_of_an_export_is_no_tie(tmp_path):
+    ties = [
+        labeled(i, ranks=(1, 1), tie=tie) for i, tie in enumerate(("", "both_good", "both_bad"))
+    ]
+    write_records(tmp_path / "v.jsonl", ties)
+    assert read_votes(tmp_path / "v.jsonl").votes.both_bad.tolist() == [False, False, True]
 
 
 def test_an_export_with_a_broken_record(tmp_path):

@@ -212,6 +212,17 @@ def test_all_ties_are_finite_and_wide():
     assert math.isfinite(fitted.ties[3])
 
 
+def test_rankings_that_found_all_bad_are_counted_and_move_nothing():
+    rankings = [Ranking(("x", "y"), (1, 2))] * 3 + [Ranking(("x", "y"), (2, 1))]
+    bad = [Ranking(("x", "y", "z"), (1, 1, 1), both_bad=True)] * 5
+    alone, beside = fit_rankings(rankings), fit_rankings(rankings + bad)
+    assert beside.names == ("x", "y", "z")
+    assert beside.strengths[:2] == pytest.approx(alone.strengths, abs=1e-9)
+    assert beside.both_bad.tolist() == [10, 10, 10]  # each met two others five times
+    assert (beside.tie, beside.votes.tolist()) == (None, [4, 4, 0])
+    assert [p.code for p in fit_rankings(bad).problems] == ["unplayed"]
+
+
 def test_one_labeler_who_decides_is_named():
     ann = [Ranking(("x", "y"), (1, 2), labeler="ann")] * 30
     others = [Ranking(("x", "y"), (2, 1), labeler=f"l{i}") for i in range(20)]

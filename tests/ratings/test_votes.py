@@ -126,6 +126,7 @@ def test_nothing_to_rate():
         (Ranking(("x", "y"), (1, 2), shown_order=(0, 0)), "permutation"),
         (Ranking(("x", "y"), (1, 2), weight=-1), "weight"),
         (Ranking(("x", "y"), (1, 2), weight=math.nan), "weight"),
+        (Ranking(("x", "y"), (1, 2), both_bad=True), "the ranks differ"),
     ],
 )
 def test_rankings_that_make_no_sense(ranking, message):
@@ -151,6 +152,14 @@ def test_words_and_both_bad():
     assert votes.outcome.tolist() == [1, 0, 0.5, 0.5]
     assert votes.both_bad.tolist() == [False, False, False, True]
     assert votes.where(votes.outcome == 0.5).both_bad.tolist() == [False, True]
+
+
+def test_a_ranking_that_found_all_bad():
+    votes = from_rankings(
+        [Ranking(("x", "y", "z"), (1, 1, 1), both_bad=True), Ranking(("x", "y"), (1, 1))]
+    )
+    assert votes.outcome.tolist() == [0.5] * 4
+    assert votes.both_bad.tolist() == [True] * 3 + [False]
 
 
 def test_a_vote_given_the_other_way_round_is_turned():

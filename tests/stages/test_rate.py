@@ -95,6 +95,7 @@ def test_the_planted_order_comes_out(comparisons, tmp_path):
     assert all(row["low"] < row["difference"] < row["high"] for row in ratings["differences"])
     assert ratings["elo"]["ppo_1"] > ratings["elo"]["sft"] > ratings["elo"]["base"]
     assert min(ratings["elo_order_sd"].values()) > 0
+    assert 0 <= ratings["elo_rankings_changed"] < 1
     assert ratings["groups"] == [["base", "ppo_1", "sft"]]
     assert [warned["code"] for warned in ratings["warnings"]] == ["few_clusters"]
 
@@ -160,7 +161,34 @@ def test_one_policy_is_not_an_error(tmp_path):
     assert [(row["name"], row["rating"]) for row in ratings["ratings"]] == [("sft", 0)]
     assert ratings["differences"] == []
     assert ratings["elo"] == ratings["elo_order_sd"] == {"sft": 0}
+    assert ratings["elo_rankings_changed"] == 0
     assert ratings["agreement"]["raw"] > 0
+
+
+def test_how_far_elo_depends_on_the_order_is_said(tmp_path):
+    circle = [("x", "y"), ("y", "z"), ("z", "x")] * 7
+    labeled = [
+        LabeledComparison(comparison=c, preferences=(preference(c, f"l{i}", (1, 2)),))
+        for i, c in enumerate(comparison(i, pair) for i, pair in enumerate(circle))
+    ]
+    ratings = rated(collected(tmp_path / "c", labeled), tmp_path / "out", elo_step=32)
+    assert ratings["elo_rankings_changed"] > 0.7  # nobody is better: any order may come out
+    assert {round(sd) for sd in ratings["elo_order_sd"].values()} <= {11, 12, 13}
+    page = (tmp_path / "out" / "output" / "ratings.md").read_text(encoding="utf-8")
+    assert "Elo is a ticker: in 200 random orders" in page
+
+
+def test_both_bad_is_no_game(tmp_path):
+    one, two = comparison(0, ("x", "y")), comparison(1, ("x", "y"))
+    bad = preference(two, "l0", (1, 1), tie="both_bad")
+    labeled = [
+        LabeledComparison(comparison=one, preferences=(preference(one, "l0", (1, 2)),)),
+        LabeledComparison(comparison=two, preferences=(bad,)),
+    ]
+    ratings = rated(collected(tmp_path / "c", labeled, test=1), tmp_path / "out")
+    assert {row["name"]: row["both_bad"] for row in ratings["ratings"]} == {"x": 1, "y": 1}
+    assert ratings["elo"]["x"] == 8  # one game, half of the step of 16
+    assert ratings["tie_rate"] == 0
 
 
 def test_groups_are_not_compared(tmp_path):
