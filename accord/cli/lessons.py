@@ -131,7 +131,7 @@ LESSONS = {
         takes="a policy, a preference model and prompts; optionally another reference policy.",
         makes="a policy, and rollouts.jsonl with what it tried on the way.",
         rule="the reward of a response is its score - kl_coef * log(p(token) / p_reference(token)) "
-        "summed over its tokens; steps are clipped at a probability ratio of 1 +- clip_range.",
+        "summed over its tokens; steps are clipped at a probability ratio of 1 +- loss.clip_range.",
         example="--inputs policy=out/sft --inputs preference_model=out/pm\n"
         "--inputs prompts=out/world --out out/ppo",
     ),

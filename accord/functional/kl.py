@@ -160,6 +160,30 @@ def missing_eos(
     return torch.where(finished, scores, scores - penalty)
 
 
+def replaced_eos(
+    scores: Float[Tensor, "B"], finished: Bool[Tensor, "B"], *, penalty: float
+) -> Float[Tensor, "B"]:
+    """Give every response that was cut off the same low score, whatever it was worth.
+
+        score if finished, else − penalty
+
+    Args:
+        scores: preference-model scores.
+        finished: True where the response ended with the end-of-sequence token.
+        penalty: score units, at least 0.
+
+    Returns:
+        Scores, some of them replaced.
+
+    Source: Ziegler et al. 2019, arXiv:1909.08593, section 2.4, where the penalty is 1. A response
+    worth less than −penalty is then paid for being cut off, which ``missing_eos`` avoids.
+
+    >>> replaced_eos(torch.tensor([1., 4.]), torch.tensor([True, False]), penalty=1.)
+    tensor([ 1., -1.])
+    """
+    return scores.masked_fill(~finished, -penalty)
+
+
 def next_kl_coef(
     kl_coef: float, observed_kl: float, *, target_kl: float, horizon: float, episodes: int
 ) -> float:

@@ -81,6 +81,44 @@ def unclipped_policy_loss(
     return -advantages.detach().masked_fill(~mask, 0) * _ratio(logprobs, old_logprobs, mask)
 
 
+def penalised_policy_loss(
+    logprobs: Float[Tensor, "B T"],
+    old_logprobs: Float[Tensor, "B T"],
+    advantages: Float[Tensor, "B T"],
+    mask: Bool[Tensor, "B T"],
+    *,
+    penalty_coef: float,
+) -> Float[Tensor, "B T"]:
+    """Negated surrogate objective of PPO with a KL penalty in the place of the clip.
+
+        loss_t = − r_t A_t + β · (r_t − 1 − log r_t)
+
+    The second term is k3 of KL(old ‖ new). Tokens are drawn from the *old* policy and the
+    gradient is taken in the *new* one, so that its mean is the gradient of the KL itself; for a
+    KL whose samples come from the policy that learns, k3 would not do (``functional.kl``).
+
+    Args:
+        logprobs: log π of the sampled tokens under the policy that learns, nats.
+        old_logprobs: the same under the policy that sampled. No gradient flows from here.
+        advantages: A, whitened over the whole rollout. No gradient flows from here.
+        mask: True on response tokens, the end-of-sequence token included.
+        penalty_coef: β, whitened advantage per nat, at least 0.
+
+    Returns:
+        Loss per token; 0 outside the mask.
+
+    Source: Schulman et al. 2017, arXiv:1707.06347, eq. 8. Differs from the source: the KL is
+    estimated from the sampled token and not summed over the vocabulary.
+
+    >>> penalised_policy_loss(torch.zeros(1, 1), torch.zeros(1, 1), torch.ones(1, 1),
+    ...                       torch.tensor([[True]]), penalty_coef=3.)
+    tensor([[-1.]])
+    """
+    moved = (old_logprobs.detach() - logprobs).masked_fill(~mask, 0)
+    plain = unclipped_policy_loss(logprobs, old_logprobs, advantages, mask)
+    return plain + penalty_coef * k3(moved)
+
+
 def clipped_value_loss(
     values: Float[Tensor, "B T"],
     old_values: Float[Tensor, "B T"],

@@ -31,10 +31,12 @@ class StepResult:
     Attributes:
         loss: the mean over the whole batch, before the step.
         grad_norm: the Euclidean norm of the gradient, before clipping.
+        taken: False where ``may_step`` held the step back.
     """
 
     loss: float
     grad_norm: float
+    taken: bool = True
 
 
 def optimiser_step(
@@ -44,6 +46,7 @@ def optimiser_step(
     count: float,
     learning_rate: float,
     max_grad_norm: float,
+    may_step: Callable[[], bool] | None = None,
 ) -> StepResult:
     """Take one step on the mean of a loss over a batch that comes in parts.
 
@@ -56,6 +59,7 @@ def optimiser_step(
             loss has terms with different counts divide those themselves and give 1.
         learning_rate: for this step, in every parameter group.
         max_grad_norm: the gradient is scaled down to this Euclidean norm; infinity never clips.
+        may_step: asked once all losses are computed; on False no weight changes.
 
     Raises:
         InputError: the loss or its gradient is not finite.
@@ -83,9 +87,11 @@ def optimiser_step(
         )
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
-    optimizer.step()
+    taken = may_step is None or may_step()
+    if taken:
+        optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return StepResult(total, grad_norm)
+    return StepResult(total, grad_norm, taken)
 
 
 def _added(a: Gradients, b: Gradients) -> Gradients:

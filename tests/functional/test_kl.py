@@ -16,6 +16,7 @@ from accord.functional.kl import (
     missing_eos,
     next_kl_coef,
     next_penalty_coef,
+    replaced_eos,
     token_rewards,
 )
 
@@ -114,6 +115,14 @@ def test_the_penalty_controller_by_hand(observed, after):
 def test_the_penalty_controller_stands_still_on_its_bounds():
     assert next_penalty_coef(1.0, 6.0, target_kl=4.0) == 1  # exactly 1.5 times
     assert next_penalty_coef(1.0, 4.0, target_kl=6.0) == 1  # exactly one 1.5th
+
+
+def test_a_response_without_an_end_may_get_another_score():
+    scores = torch.tensor([2.0, 2.0, -3.0])
+    finished = torch.tensor([True, False, False])
+    assert replaced_eos(scores, finished, penalty=1.0).tolist() == [2, -1, -1]
+    assert replaced_eos(scores, finished, penalty=0.0).tolist() == [2, 0, 0]
+    assert scores.tolist() == [2, 2, -3]
 
 
 @pytest.mark.parametrize(

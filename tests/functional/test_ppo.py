@@ -13,6 +13,7 @@ from accord.functional.ppo import (
     clipped_policy_loss,
     clipped_value_loss,
     explained_variance,
+    penalised_policy_loss,
     unclipped_policy_loss,
 )
 
@@ -244,3 +245,63 @@ def test_an_empty_mask():
 
 def test_returns_that_do_not_vary_are_not_explained():
     assert explained_variance(row(1, 2), row(3, 3), everything(row(0, 0))) == 0
+
+
+# PPO with a KL penalty
+
+
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "beta", "loss", "slope"),
+    [
+        # − r A + β (r − 1 − ln r);  slope − A + β (1 − 1/r)
+        (1.0, 1.0, 3.0, -1.0, -1.0),
+        (2.0, 1.0, 1.0, -2.0 + 1 - 0.6931472, -0.5),
+        (0.5, 1.0, 2.0, -0.5 + 2 * (-0.5 + 0.6931472), -3.0),
+        (2.0, -1.0, 1.0, 2.0 + 1 - 0.6931472, 1.5),
+        (2.0, 4.0, 0.0, -8.0, -4.0),
+    ],
+)
+def test_the_penalised_loss_by_hand(ratio, advantage, beta, loss, slope):
+    r = row(ratio).requires_grad_()
+    found = penalised_policy_loss(r.log(), row(0.0), row(advantage), ONE, penalty_coef=beta)
+    found.sum().backward()
+    assert found.item() == pytest.approx(loss, abs=1e-6)
+    assert r.grad.item() == pytest.approx(slope, abs=1e-6)
+
+
+@given(seed=st.integers(0, 10_000), vocabulary=st.integers(2, 7))
+@settings(deadline=None, max_examples=30)
+def test_the_penalty_has_the_gradient_of_kl_old_new(seed, vocabulary):
+    """Over all tokens that the old policy could draw, weighted by how often it draws them."""
+    old = drawn(seed, 1, vocabulary).log_softmax(-1)
+    logits = drawn(seed + 1, 1, vocabulary).requires_grad_()
+    nothing = torch.zeros_like(old)
+    mask = everything(old)
+    penalty = penalised_policy_loss(logits.log_softmax(-1), old, nothing, mask, penalty_coef=2.0)
+    (estimated,) = torch.autograd.grad((old.exp() * penalty).sum(), logits, retain_graph=True)
+    exact = 2.0 * (old.exp() * (old - logits.log_softmax(-1))).sum()
+    (wanted,) = torch.autograd.grad(exact, logits)
+    torch.testing.assert_close(estimated, wanted)
+    assert (old.exp() * penalty).sum().item() == pytest.approx(exact.item())
+
+
+def test_the_penalised_loss_agrees_with_a_loop_and_is_0_outside_the_mask():
+    new, old, advantages = drawn(1, 3, 4), drawn(2, 3, 4), drawn(3, 3, 4)
+    mask = torch.tensor([[True] * 4, [True, True, False, False], [False] * 4])
+    new[2] = float("inf")
+    found = penalised_policy_loss(new, old, advantages, mask, penalty_coef=0.7)
+    for b in range(3):
+        for t in range(4):
+            expected = 0.0
+            if mask[b, t]:
+                log_ratio = new[b, t].item() - old[b, t].item()
+                ratio = math.exp(log_ratio)
+                expected = -ratio * advantages[b, t].item() + 0.7 * (ratio - 1 - log_ratio)
+            assert found[b, t].item() == pytest.approx(expected)
+    old.requires_grad_()
+    advantages.requires_grad_()
+    new = drawn(1, 3, 4).requires_grad_()
+    penalised_policy_loss(new, old, advantages, mask, penalty_coef=0.7).sum().backward()
+    assert old.grad is None
+    assert advantages.grad is None
+    assert (new.grad[~mask] == 0).all()

@@ -186,3 +186,27 @@ def test_tied_weights_count_once():
     model = nn.Sequential(linear(), linear())
     model[1].weight = model[0].weight
     assert train.count_parameters(model) == 6 + 2 + 2
+
+
+def test_a_step_that_may_not_be_taken_changes_nothing():
+    weight = torch.nn.Parameter(torch.tensor([2.0]))
+    optimizer = train.adam([weight], learning_rate=1.0)
+    asked = []
+
+    def step(answer):
+        return train.optimiser_step(
+            optimizer,
+            [(weight * 3).sum()],
+            count=1,
+            learning_rate=0.5,
+            max_grad_norm=1.0,
+            may_step=lambda: asked.append(weight.item()) or answer,
+        )
+
+    held = step(False)
+    assert (held.taken, held.loss, held.grad_norm) == (False, 6, 3)
+    assert weight.item() == 2
+    assert optimizer.state == {}
+    assert step(True).taken
+    assert weight.item() == pytest.approx(1.5)
+    assert asked == [2, 2]  # both times with the weights of before

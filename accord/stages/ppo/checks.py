@@ -13,6 +13,7 @@ What each has cost people who did not check: docs/stages/ppo.md.
 
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from accord.config import InputError
@@ -21,6 +22,7 @@ from accord.models.load import eos_id
 from accord.records import Sampling
 from accord.runtime.episodes import EncodedPrompt, Episodes
 from accord.runtime.seeding import generator
+from accord.stages.ppo.guards import TOLERANCE
 from accord.stages.ppo.rollout import (
     logprobs_of,
     sample_episodes,
@@ -29,12 +31,11 @@ from accord.stages.ppo.rollout import (
 from accord.stages.ppo.tools import Tools
 
 ROWS = 8  # responses that are looked at: to the shortest and to the longest prompts
-TOLERANCE = 1e-4  # nats, score units or ratio; float32 rounding stays near 1e-6
 
 
 @dataclass(frozen=True)
 class Reading:
-    """All that the models say about some responses."""
+    """All that the models say about some responses; scores are of every preference model."""
 
     logprobs: Tensor
     values: Tensor
@@ -84,7 +85,8 @@ def check_invariants(
     for invariant, found in zero.items():
         if not found <= TOLERANCE:
             raise _broken(invariant, f"it is off by {found:.2g}, and {TOLERANCE:g} is allowed")
-    read_end = _largest(_read(tools, other_end, temperature).scores - reading.scores)
+    changed = (_read(tools, other_end, temperature).scores - reading.scores).abs()
+    read_end = float(changed.amax(dim=1).min())  # of the model that notices least
     if not read_end > 0:
         raise _broken("the score reads the end", "another last token leaves all scores as they are")
     return zero | {"the score reads the end": read_end}
@@ -108,18 +110,19 @@ def _read(tools: Tools, episodes: Episodes, temperature: float) -> Reading:
     return Reading(
         logprobs_of(tools.policy, episodes.sequences, tools, temperature),
         values_of(episodes.sequences, tools),
-        tools.scorer.score(episodes.sequences, episodes.finished),
+        tools.scores(episodes.sequences, episodes.finished),
     )
 
 
 def _read_alone(tools: Tools, episodes: Episodes, temperature: float) -> Reading:
     """The same, one row at a time."""
+    sequences, finished = episodes.sequences, episodes.finished
     scores = [
-        tools.scorer.score(episodes.sequences.select([row]), episodes.finished[row : row + 1])
-        for row in range(len(episodes.sequences))
+        tools.scores(sequences.select([row]), finished[row : row + 1])
+        for row in range(len(sequences))
     ]
     read = _read(replace(tools, microbatch_size=1), episodes, temperature)
-    return replace(read, scores=read.scores.new_tensor([float(score) for score in scores]))
+    return replace(read, scores=torch.cat(scores, dim=1))
 
 
 def _filled(episodes: Episodes, token: int) -> Episodes:

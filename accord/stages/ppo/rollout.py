@@ -1,11 +1,10 @@
-"""What PPO makes of sampled responses, and what it asks its models about them.
+"""Prompts to episodes, and what PPO asks its models about them.
 
 Dimension key:
     B: responses of one update
     T: response tokens, right-padded
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -19,33 +18,6 @@ from accord.records import Sampling
 from accord.runtime import episodes
 from accord.runtime.episodes import EncodedPrompt, Episodes, in_microbatches
 from accord.stages.ppo.tools import Tools, longest_conversation
-
-
-@dataclass(frozen=True)
-class Rollout:
-    """What an update learns from.
-
-    Attributes:
-        episodes: the responses; their ``logprobs`` are the old ones.
-        mask: [B T] True on response tokens, the end-of-sequence token included.
-        values: [B T] score units, before the update.
-        advantages: [B T] whitened over the whole rollout.
-        returns: [B T] score units; what the value model should have said.
-    """
-
-    episodes: Episodes
-    mask: Tensor
-    values: Tensor
-    advantages: Tensor
-    returns: Tensor
-
-    def __len__(self) -> int:
-        return len(self.mask)
-
-    def by_length(self, rows: list[int]) -> list[int]:
-        """The same rows, longest first, as ``scoring.by_length``."""
-        lengths = self.episodes.sequences.lengths().tolist()
-        return sorted(rows, key=lambda row: -lengths[row])
 
 
 def read_prompts(path: Path, tools: Tools, *, max_tokens: int) -> list[EncodedPrompt]:

@@ -1,38 +1,38 @@
-"""A rollout to a few epochs of clipped steps.
+"""A rollout to a few epochs of steps that stay near the policy that sampled it.
 
 The loss of a minibatch is the sum over its tokens divided by their number, whatever the
 microbatches: they can change memory, not the result.
 """
 
+import itertools
+import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from statistics import fmean
 
 import torch
-from torch import Tensor
 from torch.optim import Optimizer
 from transformers import PreTrainedModel
 
-from accord.data.collate import shuffled
-from accord.functional.ppo import (
-    approx_kl,
-    clip_fraction,
-    clipped_policy_loss,
-    clipped_value_loss,
-    explained_variance,
-)
-from accord.models import policy, value_model
+from accord.data.collate import Sequences, shuffled
+from accord.functional.kl import next_penalty_coef
+from accord.functional.ppo import approx_kl, clip_fraction, explained_variance
 from accord.runtime.checkpoints import TrainState
-from accord.runtime.parallel import parts
 from accord.runtime.seeding import generator
 from accord.runtime.train import microbatches, optimiser_step, scheduled
-from accord.stages.ppo.rollout import Rollout
+from accord.stages.ppo.guards import check_first_ratio
+from accord.stages.ppo.losses import (
+    Surrogate,
+    document_losses,
+    policy_losses,
+    surrogate,
+    value_losses,
+)
+from accord.stages.ppo.pretraining import Texts
+from accord.stages.ppo.rewards import Rollout
+from accord.stages.ppo.rollout import logprobs_of
 from accord.stages.ppo.settings import Config
 from accord.stages.ppo.tools import Tools
-
-WARMUP = 0.1  # share of the updates over which the policy's learning rate rises
 
 Trace = defaultdict[str, list[float]]  #: metrics of the optimizer steps, one entry a step
 
@@ -46,39 +46,63 @@ class Learner:
     learning_rate: float
 
 
-def take_clipped_steps(
-    state: TrainState, rollout: Rollout, config: Config, tools: Tools, *, update: int
+@dataclass(frozen=True)
+class Minibatch:
+    """What one step learns from."""
+
+    update: int
+    rows: list[int]  #: of the rollout
+    documents: Sequences | None  #: of PPO-ptx
+
+
+def take_steps(
+    state: TrainState,
+    rollout: Rollout,
+    config: Config,
+    tools: Tools,
+    *,
+    update: int,
+    texts: Texts | None = None,
 ) -> dict[str, float]:
     """Learn from one rollout: ``ppo_epochs`` passes in shuffled minibatches.
 
-    Once a minibatch shows more than ``max_update_kl`` between old and new policy, its step is
-    the policy's last in this update; the value model goes on.
+    Once a minibatch shows more than ``max_update_kl`` between old and new policy, its step is not
+    taken and the policy rests until the next update; the value model goes on. It learns alone
+    in the first ``critic_warmup`` updates.
 
     Returns:
         Means over the steps; ``policy/ratio_max`` is of the first, where it should be 1.
     """
     actor = Learner(tools.policy, state.optimizers["policy"], _rate(config, update, "policy"))
     critic = Learner(tools.value_model, state.optimizers["value"], _rate(config, update, "value"))
+    loss = surrogate(config, penalty_coef=state.scalars["penalty_coef"])
     trace: Trace = defaultdict(list)
-    moved = 0.0
+    policy_learns = update > config.optimizer.critic_warmup
     for epoch in range(config.ppo_epochs):
         random = generator(config.seed, "minibatches", update, epoch)
-        for rows in microbatches(shuffled(len(rollout), rng=random), config.minibatch_size):
-            if config.max_update_kl is None or moved <= config.max_update_kl:
-                moved = _policy_step(actor, rollout, rows, config, trace)
+        order = shuffled(len(rollout), rng=random)
+        for number, rows in enumerate(microbatches(order, config.minibatch_size)):
+            if policy_learns:
+                documents = _documents(texts, config, len(rows), (update, epoch, number))
+                batch = Minibatch(update, rows, documents)
+                policy_learns = _policy_step(actor, rollout, batch, loss, config, trace)
             _value_step(critic, rollout, rows, config, trace)
     explained = explained_variance(rollout.values, rollout.returns, rollout.mask)
-    return {name: fmean(steps) for name, steps in trace.items()} | {
-        "policy/ratio_max": trace["policy/ratio_max"][0],
+    metrics = {name: fmean(steps) for name, steps in trace.items() if steps} | {
         "policy/steps": len(trace["policy/loss"]),
         "policy/learning_rate": actor.learning_rate,
         "value/learning_rate": critic.learning_rate,
         "value/explained_variance": float(explained),
     }
+    if trace["policy/ratio_max"]:
+        metrics["policy/ratio_max"] = trace["policy/ratio_max"][0]
+    if config.loss.penalty_target is not None:
+        metrics |= _adapt_penalty(state, rollout, config, tools)
+    return metrics
 
 
 def _rate(config: Config, update: int, model: str) -> float:
-    """Learning rate of an update: linear decay, to 0 after the last one.
+    """Learning rate of an update; a falling one is 0 after the last.
 
     The policy's rises first, for the value model has everything to learn at the beginning.
     """
@@ -87,63 +111,92 @@ def _rate(config: Config, update: int, model: str) -> float:
         config.learning_rate if policy_learns else config.value_learning_rate,
         update - 1,
         steps=config.updates,
-        schedule="linear",
-        warmup=round(WARMUP * config.updates) if policy_learns else 0,
+        schedule=config.optimizer.schedule,
+        warmup=round(config.optimizer.warmup * config.updates) if policy_learns else 0,
     )
+
+
+def _documents(
+    texts: Texts | None, config: Config, responses: int, place: tuple[int, int, int]
+) -> Sequences | None:
+    """What PPO-ptx reads beside a minibatch."""
+    if texts is None:
+        return None
+    count = responses * config.pretraining.documents_per_response
+    return texts.draw(count, random=generator(config.seed, "documents", *place))
 
 
 def _policy_step(
-    actor: Learner, rollout: Rollout, rows: list[int], config: Config, trace: Trace
-) -> float:
-    """One step of the policy; return KL(old ‖ new) as it was before the step, nats per token."""
-    old, mask = rollout.episodes.logprobs[rows], rollout.mask[rows]
+    actor: Learner,
+    rollout: Rollout,
+    batch: Minibatch,
+    loss: Surrogate,
+    config: Config,
+    trace: Trace,
+) -> bool:
+    """One step of the policy, if KL(old ‖ new) is within its bound before it; whether it was."""
+    old, mask = rollout.episodes.logprobs[batch.rows], rollout.mask[batch.rows]
     found = torch.zeros_like(rollout.episodes.logprobs)
+    count, surprises = int(mask.sum()), list[float]()
+
+    def may_step() -> bool:
+        new, moved = found[batch.rows], _measure(rollout, batch, found, config, trace)
+        if len(trace["policy/ratio_max"]) == 1:
+            check_first_ratio(new, old, update=batch.update)
+        return config.loss.max_update_kl is None or moved <= config.loss.max_update_kl
+
+    losses = policy_losses(actor.model, rollout, batch.rows, config, loss=loss, found=found)
+    if batch.documents is not None:
+        losses = itertools.chain(
+            losses,
+            document_losses(actor.model, batch.documents, config, count=count, found=surprises),
+        )
     done = optimiser_step(
         actor.optimizer,
-        _policy_losses(actor.model, rollout, rollout.by_length(rows), config, found),
-        count=int(mask.sum()),
+        losses,
+        count=count,
         learning_rate=actor.learning_rate,
         max_grad_norm=config.max_grad_norm,
+        may_step=may_step,
     )
-    new, advantages = found[rows], rollout.advantages[rows]
-    moved = float(approx_kl(new, old, mask))
-    clipped = clip_fraction(new, old, advantages, mask, clip_range=config.clip_range)
+    if not done.taken:
+        return False
     trace["policy/loss"].append(done.loss)
     trace["policy/grad_norm"].append(done.grad_norm)
+    if batch.documents is not None:
+        # fsum does not depend on the order in which workers came to their ends
+        tokens = int(batch.documents.response_lengths.sum())
+        trace["pretraining/loss"].append(math.fsum(surprises) / tokens)
+    return True
+
+
+def _measure(
+    rollout: Rollout, batch: Minibatch, found: torch.Tensor, config: Config, trace: Trace
+) -> float:
+    """Note how far the policy is from the one that sampled; KL(old ‖ new), nats per token."""
+    new, mask = found[batch.rows], rollout.mask[batch.rows]
+    old, advantages = rollout.episodes.logprobs[batch.rows], rollout.advantages[batch.rows]
+    moved = float(approx_kl(new, old, mask))
+    clip_range = config.loss.clip_range
     trace["policy/approx_kl"].append(moved)
-    trace["policy/clip_fraction"].append(float(clipped))
+    trace["policy/clip_fraction"].append(
+        float(clip_fraction(new, old, advantages, mask, clip_range=clip_range))
+    )
     trace["policy/ratio_max"].append(float((new - old).abs().max().exp()))
     return moved
 
 
-def _policy_losses(
-    model: PreTrainedModel, rollout: Rollout, rows: list[int], config: Config, found: Tensor
-) -> Iterator[Callable[[], Tensor]]:
-    """Summed loss of each microbatch; the log-probabilities are left in ``found``."""
-
-    def loss_of(part: list[int]) -> Tensor:
-        sequences = rollout.episodes.sequences.select(part)
-        logprobs, entropy = policy.logprobs_and_entropy(
-            model,
-            sequences.tokens,
-            sequences.prompt_lengths,
-            sequences.response_lengths,
-            temperature=config.temperature,
-        )
-        width = logprobs.shape[1]
-        # Workers may compute microbatches side by side: their rows never meet.
-        found[part, :width] = logprobs.detach()
-        loss = clipped_policy_loss(
-            logprobs,
-            rollout.episodes.logprobs[part, :width],
-            rollout.advantages[part, :width],
-            rollout.mask[part, :width],
-            clip_range=config.clip_range,
-        )
-        return (loss - config.entropy_coef * entropy).sum()
-
-    for part in parts(rows, config.microbatch_size):
-        yield partial(loss_of, part)
+def _adapt_penalty(
+    state: TrainState, rollout: Rollout, config: Config, tools: Tools
+) -> dict[str, float]:
+    """Double or halve the coefficient of the KL penalty by how far this update went."""
+    coef, target = state.scalars["penalty_coef"], config.loss.penalty_target
+    episodes = rollout.episodes
+    now = logprobs_of(tools.policy, episodes.sequences, tools, config.temperature)
+    moved = float(approx_kl(now, episodes.logprobs, rollout.mask))
+    if target is not None:
+        state.scalars["penalty_coef"] = next_penalty_coef(coef, moved, target_kl=target)
+    return {"policy/update_kl": moved, "policy/penalty_coef": coef}
 
 
 def _value_step(
@@ -152,32 +205,10 @@ def _value_step(
     """One step of the value model."""
     done = optimiser_step(
         critic.optimizer,
-        _value_losses(critic.model, rollout, rollout.by_length(rows), config),
+        value_losses(critic.model, rollout, rows, config),
         count=int(rollout.mask[rows].sum()),
         learning_rate=critic.learning_rate,
         max_grad_norm=config.max_grad_norm,
     )
     trace["value/loss"].append(done.loss)
     trace["value/grad_norm"].append(done.grad_norm)
-
-
-def _value_losses(
-    model: PreTrainedModel, rollout: Rollout, rows: list[int], config: Config
-) -> Iterator[Callable[[], Tensor]]:
-    """Summed loss of each microbatch."""
-
-    def loss_of(part: list[int]) -> Tensor:
-        sequences = rollout.episodes.sequences.select(part)
-        lengths = sequences.prompt_lengths, sequences.response_lengths
-        values = value_model.values(model, sequences.tokens, *lengths)
-        width = values.shape[1]
-        return clipped_value_loss(
-            values,
-            rollout.values[part, :width],
-            rollout.returns[part, :width],
-            rollout.mask[part, :width],
-            value_clip_range=config.value_clip_range,
-        ).sum()
-
-    for part in parts(rows, config.microbatch_size):
-        yield partial(loss_of, part)

@@ -1,5 +1,7 @@
 """Models that are small enough to be trained in a blink."""
 
+import json
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
@@ -42,5 +44,13 @@ def models(tmp_path_factory):
     initialise(scorer, random=random)
     normalise(scorer, gain=3.0, bias=0.5)
     save_model(scorer, tokenizer, folder / "pm")
+    for number in (2, 3):  # other preference models, which disagree with the first
+        other, _ = load_scalar_model(folder / "policy", random=random)
+        initialise(other, random=random)
+        normalise(other, gain=3.0, bias=float(number))
+        save_model(other, tokenizer, folder / f"pm-{number}")
     write_records(folder / "prompts-train.jsonl", [prompt(n) for n in range(12)])
+    texts = [" ".join(WORDS[i : i + 4]) for i in range(6)]
+    lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+    (folder / "pretraining.jsonl").write_text(lines)
     return folder

@@ -107,7 +107,7 @@ class Scorer:
     ],
 )
 def test_scores_that_read_the_wrong_place_are_refused(tools, pool, kind, invariant):
-    refused(replace(tools, scorer=Scorer(tools.scorer, kind)), pool, invariant)
+    refused(replace(tools, scorers=(Scorer(tools.scorers[0], kind),)), pool, invariant)
 
 
 def test_values_that_know_the_token_they_precede_are_refused(tools, pool, monkeypatch):
@@ -139,7 +139,7 @@ def test_scores_are_those_of_plain_transformers_at_the_closing_token(models, too
     prompts = [[5, 6, 7], [8, 9], [10, 11, 12, 13]]
     responses = [[20, 21, eos], [30, 31, 32, 33], [40, eos]]
     finished = torch.tensor([True, False, True])
-    found = tools.scorer.score(build(prompts, responses, 0), finished)
+    (found,) = tools.scores(build(prompts, responses, 0), finished)
     model = AutoModelForSequenceClassification.from_pretrained(models / "pm")
     for row, (prompt, response) in enumerate(zip(prompts, responses, strict=True)):
         end = [] if finished[row] else [eos]

@@ -1,0 +1,107 @@
+"""Episodes to a rollout: scored, taxed by the distance from the reference, made advantages of.
+
+Dimension key:
+    M: preference models
+    B: responses of one update
+    T: response tokens, right-padded
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from torch import Tensor
+
+from accord.functional.advantages import gae
+from accord.functional.ensembles import disagreement, mean_minus_std, mean_score, worst_score
+from accord.functional.kl import missing_eos, replaced_eos, token_rewards
+from accord.functional.masking import row_sums, whiten
+from accord.runtime.episodes import Episodes, objective
+from accord.stages.ppo.rollout import logprobs_of, values_of
+from accord.stages.ppo.settings import Config, Score
+from accord.stages.ppo.tools import Tools
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What an update learns from.
+
+    Attributes:
+        episodes: the responses; their ``logprobs`` are the old ones.
+        mask: [B T] True on response tokens, the end-of-sequence token included.
+        member_scores: [M B] score units, of every preference model.
+        scores: [B] score units, all of them combined; no penalty is subtracted.
+        ref_logprobs: [B T] nats, of the reference policy.
+        values: [B T] score units, before the update.
+        rewards: [B T] score units, as earned: before any whitening.
+        advantages: [B T] whitened over the whole rollout.
+        returns: [B T] score units; what the value model should have said.
+    """
+
+    episodes: Episodes
+    mask: Tensor
+    member_scores: Tensor
+    scores: Tensor
+    ref_logprobs: Tensor
+    values: Tensor
+    rewards: Tensor
+    advantages: Tensor
+    returns: Tensor
+
+    def __len__(self) -> int:
+        return len(self.mask)
+
+    def by_length(self, rows: list[int]) -> list[int]:
+        """The same rows, longest first, as ``scoring.by_length``."""
+        lengths = self.episodes.sequences.lengths().tolist()
+        return sorted(rows, key=lambda row: -lengths[row])
+
+    def logratio(self) -> Tensor:
+        """[B T] log π − log π_ref of the sampled tokens, nats."""
+        return self.episodes.logprobs - self.ref_logprobs
+
+
+def evaluated(episodes: Episodes, config: Config, tools: Tools, *, kl_coef: float) -> Rollout:
+    """Score the responses and estimate what each of their tokens was worth."""
+    sequences, mask = episodes.sequences, episodes.sequences.response_mask()
+    member_scores = tools.scores(sequences, episodes.finished)
+    scores = combine(config.score)(member_scores)
+    ref_logprobs = logprobs_of(tools.ref_policy, sequences, tools, config.temperature)
+    values = values_of(sequences, tools)
+
+    cut_off = replaced_eos if config.score.missing_eos == "replace" else missing_eos
+    penalised = cut_off(scores, episodes.finished, penalty=config.missing_eos_penalty)
+    earned = token_rewards(penalised, episodes.logprobs, ref_logprobs, mask, kl_coef=kl_coef)
+    rewards = earned
+    if config.advantages.whiten_rewards:
+        rewards = whiten(earned, mask, center=False)
+    discounts = {"gamma": config.advantages.gamma, "gae_lambda": config.advantages.gae_lambda}
+    advantages, returns = gae(rewards, values, mask, **discounts)
+    return Rollout(
+        episodes=episodes,
+        mask=mask,
+        member_scores=member_scores,
+        scores=scores,
+        ref_logprobs=ref_logprobs,
+        values=values,
+        rewards=earned,
+        advantages=whiten(advantages, mask),
+        returns=returns,
+    )
+
+
+def combine(score: Score) -> Callable[[Tensor], Tensor]:
+    """How the scores of several preference models become one."""
+    ways: dict[str, Callable[[Tensor], Tensor]] = {
+        "mean": mean_score,
+        "worst": worst_score,
+        "mean_minus_std": partial(mean_minus_std, std_coef=score.std_coef),
+    }
+    return ways[score.combine]
+
+
+def measured(rollout: Rollout) -> dict[str, float]:
+    """Metrics of a rollout, before anything is learnt from it."""
+    earned = row_sums(rollout.rewards, rollout.mask)
+    found = objective(rollout.episodes, rollout.scores, rollout.ref_logprobs, earned)
+    return found | {"objective/score_spread": float(disagreement(rollout.member_scores).mean())}
