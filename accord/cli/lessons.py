@@ -126,6 +126,17 @@ LESSONS = {
         "weighted by the labelers who put a above b.",
         example="--inputs model=out/pmp\n--inputs comparisons=out/collect --out out/pm",
     ),
+    "evaluate_preference_model": Lesson(
+        summary="Say how well a preference model knows people: accuracy, calibration, leaks.",
+        takes="a preference model and comparisons by name, in any format that import-data reads; "
+        "optionally what it was trained on, and prompts unlike those.",
+        makes="evaluation.json, votes.jsonl and evaluation.html.",
+        rule="a vote is right where the preferred response has the higher score; the model "
+        "promises to be right with probability sigmoid(|difference of the scores|).",
+        example="--inputs preference_model=out/pm --inputs train=out/collect\n"
+        "--inputs comparisons.votes=out/collect\n"
+        "--inputs comparisons.hhh=hhh_alignment.jsonl --out out/pm-evaluation",
+    ),
     "ppo": Lesson(
         summary="Improve a policy against the preference model, close to where it started.",
         takes="a policy, a preference model and prompts; optionally another reference policy.",

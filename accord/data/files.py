@@ -3,8 +3,8 @@
 A source is a file, a directory of files, or ``hf:NAME``: a data set on the Hugging Face hub, which
 is the only thing here that uses the network.
 
-    .jsonl .jsonl.gz   one JSON value a line      .json .json.gz   a JSON list
-    .txt .txt.gz       one text a file
+    .jsonl .jsonl.gz   one JSON value a line      .json .json.gz   a JSON list, or a task of
+    .txt .txt.gz       one text a file                             BIG-bench with `examples`
 """
 
 import gzip
@@ -21,6 +21,7 @@ Source = Path | str  #: a path, or "hf:NAME"
 
 HUB = "hf:"
 LINES, LISTS, TEXTS = (".jsonl",), (".json",), (".txt",)
+BEGINNING = 256  # characters that tell an object from a list
 ENCODING = "utf-8-sig"  # UTF-8; the mark that some programs write before it is no text
 
 
@@ -140,6 +141,11 @@ def _of_lines(path: Path, file: IO[str]) -> Iterator[Row]:
 
 
 def _of_list(path: Path, file: IO[str]) -> Iterator[Row]:
+    begins = file.read(BEGINNING).lstrip()
+    file.seek(0)
+    if begins.startswith("{"):
+        yield from _of_task(path, file)
+        return
     try:
         for number, (line, value) in enumerate(json_items(file), start=1):
             yield _row(value, f"`{path}` item {number} (line {line})", _stem(path), line)
@@ -149,6 +155,21 @@ def _of_list(path: Path, file: IO[str]) -> Iterator[Row]:
         raise InputError(
             f"`{path}` is not a list of rows: {error}; give JSON Lines or a JSON list"
         ) from error
+
+
+def _of_task(path: Path, file: IO[str]) -> Iterator[Row]:
+    """The examples of a BIG-bench task: one JSON object that says more about itself."""
+    try:
+        examples = json.load(file).get("examples")
+    except ValueError as error:
+        raise InputError(f"`{path}` is not JSON: {error}; correct it") from error
+    if not isinstance(examples, list):
+        raise InputError(
+            f"`{path}` is not a list of rows: it does not begin with `[` and has no list of "
+            "`examples`; give JSON Lines or a JSON list"
+        )
+    for number, value in enumerate(examples, start=1):
+        yield _row(value, f"`{path}` example {number}", _stem(path), number)
 
 
 def _of_text(path: Path, file: IO[str]) -> Iterator[Row]:

@@ -18,11 +18,13 @@ class PairVote:
         better: index of the response that was preferred.
         worse: index of the other.
         labeler: who said so.
+        strength: 1 hardly better, 4 far better; None when not said.
     """
 
     better: int
     worse: int
     labeler: str
+    strength: int | None = None
 
 
 def pair_votes(labeled: LabeledComparison, *, minimum_strength: int = 1) -> Iterator[PairVote]:
@@ -37,7 +39,7 @@ def pair_votes(labeled: LabeledComparison, *, minimum_strength: int = 1) -> Iter
         for i, j in combinations(range(len(ranks)), 2):
             if ranks[i] != ranks[j]:
                 better, worse = (i, j) if ranks[i] < ranks[j] else (j, i)
-                yield PairVote(better, worse, preference.labeler)
+                yield PairVote(better, worse, preference.labeler, preference.strength)
 
 
 def wins(

@@ -3,6 +3,7 @@
     chosen, rejected                     HH-RLHF: two dialogues that differ in the last answer
     prompt, chosen, rejected             TL;DR, HHH alignment, preference sets of chat models
     instruction, input, chosen, rejected
+    input, target_scores                 BIG-bench: answers with a score each, HHH alignment
     instruction, input, output           demonstrations; also instruction, instances
     prompt, response (or completion)     demonstrations, Accord's own among them
     messages                             a chat; Accord's own prompts among them
@@ -150,6 +151,23 @@ def _pair(
         yield from _thread(row, messages, answers, tally)
 
 
+def _scored_targets(row: Row, tally: Tally) -> Iterator[Thread]:
+    """BIG-bench: the answers with the most points first; equal points are a tie."""
+    targets = row.values["target_scores"]
+    is_scored = isinstance(targets, dict) and all(
+        isinstance(points, (int, float)) and not isinstance(points, bool)
+        for points in targets.values()
+    )
+    if not is_scored or len(targets) < 2:  # noqa: PLR2004 - one answer is not ranked
+        raise row.error("`target_scores` does not give points to two answers or more")
+    order = sorted(set(targets.values()), reverse=True)
+    best_first = sorted(targets.items(), key=lambda target: -target[1])
+    ranked = [(text.strip(), order.index(points) + 1) for text, points in best_first]
+    answers = tuple(Answer(text, rank) for text, rank in ranked if text)
+    tally.leave_out("empty", len(targets) - len(answers))
+    yield from _thread(row, _asked(row, "input"), answers, tally)
+
+
 def _demonstration(row: Row, tally: Tally) -> Iterator[Thread]:
     if isinstance(row.values["prompt"], dict):
         own = _validated(Demonstration, row)
@@ -207,6 +225,7 @@ FORMS: tuple[tuple[set[str], Form], ...] = (  # the first whose keys a row has
     ({"message_id", "replies"}, tree_threads),
     ({"instruction", "chosen", "rejected"}, _instruction_and_pair),
     ({"prompt", "chosen", "rejected"}, _prompt_and_pair),
+    ({"input", "target_scores"}, _scored_targets),
     ({"chosen", "rejected"}, _dialogues),
     ({"answers", "title"}, voted_thread),
     ({"answers", "question"}, voted_thread),

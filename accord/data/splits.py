@@ -92,6 +92,49 @@ def near_duplicates(
     return found
 
 
+@dataclass(frozen=True)
+class Leaks:
+    """Held-out texts that training has seen.
+
+    Attributes:
+        same: indexes of held-out texts that are, as ``normalised``, training texts.
+        near: held-out texts that are nearly so, and not among the same.
+    """
+
+    same: tuple[int, ...]
+    near: tuple[NearDuplicate, ...]
+
+    @property
+    def indexes(self) -> frozenset[int]:
+        """All of them."""
+        return frozenset(self.same) | {one.test for one in self.near}
+
+
+def leaks(train: Sequence[str], test: Sequence[str], *, threshold: float = 0.8) -> Leaks:
+    """Which held-out texts leaked into training, exactly or nearly.
+
+    Args:
+        train: texts that were trained on.
+        test: texts that should be new.
+        threshold: as for ``near_duplicates``.
+
+    >>> found = leaks(["What is two and two?"], ["what is two AND two", "And three?"])
+    >>> found.same, found.near
+    ((0,), ())
+    """
+    known = {normalised(text) for text in train}
+    same = tuple(i for i, text in enumerate(test) if normalised(text) in known)
+    is_same = set(same)
+    rest = [i for i in range(len(test)) if i not in is_same]
+    distinct = list(dict.fromkeys(train))
+    found = near_duplicates(distinct, [test[i] for i in rest], threshold=threshold)
+    first = {text: train.index(text) for text in {distinct[one.train] for one in found}}
+    near = (
+        NearDuplicate(first[distinct[one.train]], rest[one.test], one.similarity) for one in found
+    )
+    return Leaks(same, tuple(near))
+
+
 def _shingles(text: str) -> set[str]:
     words = normalised(text).split()
     if len(words) < SHINGLE:

@@ -70,7 +70,40 @@ def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float,
     >>> low, round(high, 6)
     (0.0, 0.277533)
     """
-    return _score_interval(successes, n, critical_value(confidence))
+    return score_interval(successes, n, critical_value(confidence))
+
+
+def score_interval(successes: float, n: float, multiple: float) -> tuple[float, float]:
+    """Wilson's score interval with any multiple of the standard error in the place of z.
+
+        (p + t²/2n ± t √(p(1−p)/n + t²/4n²)) / (1 + t²/n)
+
+    Args:
+        successes: number of successes, from 0 to n; need not be whole.
+        n: number of trials, or the effective number, above 0.
+        multiple: t, half the width of an interval in standard errors; see ``critical_value``.
+
+    Returns:
+        Low and high end, within [0, 1].
+
+    Raises:
+        ValueError: no trials, or successes outside 0..n.
+
+    Source: Wilson 1927; with Student's t and an effective n, Dean and Pagano 2015.
+
+    >>> low, high = score_interval(5, 10, 2.0)
+    >>> round(low, 4), round(high, 4)
+    (0.2327, 0.7673)
+    """
+    if n <= 0 or not 0 <= successes <= n * (1 + 1e-12):
+        raise ValueError("`n` must be above 0 and `successes` between 0 and `n`")
+    rate, z2n = successes / n, multiple**2 / n
+    center = (rate + z2n / 2) / (1 + z2n)
+    half = math.sqrt(max(rate * (1 - rate), 0) * z2n + z2n**2 / 4) / (1 + z2n)
+    # At 0 and n successes an end is exactly 0 or 1, up to rounding.
+    low = 0.0 if rate <= 0 else max(center - half, 0.0)
+    high = 1.0 if rate >= 1 else min(center + half, 1.0)
+    return low, high
 
 
 def critical_value(confidence: float, degrees_of_freedom: float = math.inf) -> float:
@@ -179,7 +212,7 @@ def clustered_rate(
         unbiased = independent * len(x) / (len(x) - 1)
         effective = mean * (1 - mean) / independent / (variance / unbiased)
     multiple = critical_value(confidence, n_clusters - 1 if n_clusters > 1 else math.inf)
-    low, high = _score_interval(mean * effective, effective, multiple)
+    low, high = score_interval(mean * effective, effective, multiple)
     return Estimate(mean, low, high, len(x), n_clusters)
 
 
@@ -299,18 +332,6 @@ def _moments(x: FloatArray, w: FloatArray, codes: IntArray) -> tuple[float, floa
     sums = np.bincount(codes, weights=residuals)
     clustered = float(sums @ sums) / total**2 * len(sums) / max(len(sums) - 1, 1)
     return mean, independent, max(clustered, independent * n / max(n - 1, 1))
-
-
-def _score_interval(successes: float, n: float, multiple: float) -> tuple[float, float]:
-    if n <= 0 or not 0 <= successes <= n * (1 + 1e-12):
-        raise ValueError("`n` must be above 0 and `successes` between 0 and `n`")
-    rate, z2n = successes / n, multiple**2 / n
-    center = (rate + z2n / 2) / (1 + z2n)
-    half = math.sqrt(max(rate * (1 - rate), 0) * z2n + z2n**2 / 4) / (1 + z2n)
-    # At 0 and n successes an end is exactly 0 or 1, up to rounding.
-    low = 0.0 if rate <= 0 else max(center - half, 0.0)
-    high = 1.0 if rate >= 1 else min(center + half, 1.0)
-    return low, high
 
 
 def _columns(

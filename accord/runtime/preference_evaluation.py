@@ -1,15 +1,13 @@
 """How well scores tell what labelers prefer: accuracy, calibration, and what explains them.
 
 Everything is computed from the scores and the labeled comparisons alone. Each vote is one
-labeler's decided pair; intervals treat the prompt as the cluster, because votes on one prompt
-share the responses and much of the luck.
+labeler's decided pair; intervals treat votes on one prompt, and votes of one labeler, as alike.
 """
 
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,48 +19,26 @@ from accord.functional import preference
 from accord.ratings import agreement, intervals
 from accord.ratings.votes import Ranking, from_rankings
 from accord.records import LabeledComparison
+from accord.runtime.judged_votes import (
+    JudgedVotes,
+    Mask,
+    Numbers,
+    Reading,
+    as_json,
+    judged_votes,
+    mean,
+    rate,
+    resampled,
+    words_of,
+)
+
+__all__ = ["Reading", "evaluate", "held_out_metrics"]
 
 MARGINS = (0.0, 0.5, 1.0, 2.0, math.inf)  # nats; σ gives 50, 62, 73, 88, 100 %
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """Votes as columns, one entry a vote.
-
-    Attributes:
-        margin: score of the better less score of the worse response, nats.
-        longer: 1 where the better response is the longer, 0 where the shorter, .5 if equal.
-        turns: user messages in the prompt.
-        prompt: what the votes are clustered by.
-    """
-
-    margin: torch.Tensor
-    longer: torch.Tensor
-    turns: list[int]
-    prompt: list[str]
-
-    def right(self) -> torch.Tensor:
-        """1 where the scores agree with the vote, .5 where they are equal, 0 elsewhere."""
-        return (self.margin > 0).double() + 0.5 * (self.margin == 0).double()
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How to evaluate.
-
-    Attributes:
-        confidence: of every interval.
-        bins: of the reliability diagram, between probabilities .5 and 1.
-        minimum_strength: weaker votes are left out, as in training.
-        seed: of the bootstrap.
-        draws: of the bootstrap, which gives the calibration error its interval.
-    """
-
-    confidence: float = 0.95
-    bins: int = 5
-    minimum_strength: int = 1
-    seed: int = 0
-    draws: int = 500
+LENGTHS = (-1.0, -0.5, -0.1, 0.1, 0.5, 1.0)  # (better − worse) / longer
+MATCHED = 0.1  # of the longer: lengths that differ by less are alike
+QUARTERS = 4
+MOST_KINDS = 60  # of prompts; more are no kinds
 
 
 def evaluate(
@@ -80,38 +56,23 @@ def evaluate(
     Raises:
         InputError: no vote is decided.
     """
-    votes = _columns(comparisons, scores, reading.minimum_strength)
-    if not votes.prompt:
+    votes = judged_votes(comparisons, scores, minimum_strength=reading.minimum_strength)
+    if not len(votes):
         raise InputError("the held-out comparisons hold no decided vote; give others")
-
-    def rate(values: torch.Tensor, keep: torch.Tensor | None = None) -> dict[str, Any] | None:
-        chosen = torch.ones(len(values), dtype=torch.bool) if keep is None else keep
-        if not bool(chosen.any()):
-            return None
-        clusters = [p for p, kept in zip(votes.prompt, chosen.tolist(), strict=True) if kept]
-        return _estimate(
-            intervals.clustered_rate(values[chosen].numpy(), clusters, reading.confidence)
-        )
-
-    turns = torch.tensor(votes.turns)
+    unequal = votes.where(votes.better != votes.worse)
+    alike = votes.where(np.abs(votes.length_difference()) <= MATCHED)
     return {
-        "accuracy": rate(votes.right()),
+        "accuracy": rate(votes, votes.right(), reading),
         "majority_accuracy": _majority(comparisons, scores, reading),
         "ceiling": _ceiling(comparisons, reading),
-        "log_loss": float(torch.nn.functional.softplus(-votes.margin).mean()),
-        **_calibration(votes, rate, reading),
+        "log_loss": float(_log_losses(votes).mean()),
+        **_calibration(votes, reading),
         "length_correlation": _length_correlation(comparisons, scores),
-        "longer_wins": rate(votes.longer, votes.longer != 0.5),  # noqa: PLR2004 - equal length
-        "by_margin": [
-            {"from": low, "to": None if math.isinf(high) else high, **found}
-            for low, high in itertools.pairwise(MARGINS)
-            if (found := rate(votes.right(), _between(votes.margin.abs(), low, high)))
-        ],
-        "by_turn": [
-            {"turn": turn, **(rate(votes.right(), turns == turn) or {})}
-            for turn in sorted(set(votes.turns))
-        ],
+        "longer_wins": rate(unequal, unequal.longer(), reading),
+        "length_matched": rate(alike, alike.right(), reading),
+        **_slices(votes, reading),
         "comparisons": len(comparisons),
+        "labelers": len(set(votes.labeler)),
     }
 
 
@@ -125,35 +86,52 @@ def held_out_metrics(evaluation: dict[str, Any]) -> dict[str, float]:
     }
 
 
-Rate = Callable[..., dict[str, Any] | None]
+def _slices(votes: JudgedVotes, reading: Reading) -> dict[str, Any]:
+    """Accuracy by what might explain it."""
+
+    def of(keep: Mask) -> dict[str, Any] | None:
+        part = votes.where(keep)
+        return rate(part, part.right(), reading)
+
+    kinds = sorted(set(votes.kind))
+    return {
+        "by_margin": _spans(np.abs(votes.margin), MARGINS, of),
+        "by_length_difference": _spans(votes.length_difference(), LENGTHS, of),
+        "by_score": _spans(votes.level, _quarters(votes.level), of),
+        "by_turn": [
+            {"turn": int(turn), **(of(votes.turns == turn) or {})}
+            for turn in sorted(set(votes.turns.tolist()))
+        ],
+        "by_strength": [
+            {"strength": int(strength) or None, **(of(votes.strength == strength) or {})}
+            for strength in sorted(set(votes.strength.tolist()))
+        ],
+        "by_kind": [
+            {"kind": kind, **(of(votes.kind == kind) or {})}
+            for kind in (kinds if 1 < len(kinds) <= MOST_KINDS else [])
+        ],
+    }
 
 
-def _columns(
-    comparisons: Sequence[LabeledComparison],
-    scores: Sequence[Sequence[float]],
-    minimum_strength: int,
-) -> Evaluated:
-    margin, longer, turns, prompts = [], [], [], []
-    for labeled, score in zip(comparisons, scores, strict=True):
-        lengths = [len(response.text) for response in labeled.comparison.responses]
-        messages = labeled.comparison.prompt.messages
-        for vote in pair_votes(labeled, minimum_strength=minimum_strength):
-            difference = lengths[vote.better] - lengths[vote.worse]
-            margin.append(score[vote.better] - score[vote.worse])
-            longer.append(0.5 if difference == 0 else float(difference > 0))
-            turns.append(sum(message.role == "user" for message in messages))
-            prompts.append(_cluster(labeled))
-    return Evaluated(
-        torch.tensor(margin, dtype=torch.float64),
-        torch.tensor(longer, dtype=torch.float64),
-        turns,
-        prompts,
-    )
+def _spans(values: Numbers, edges: Sequence[float], of: Any) -> list[dict[str, Any]]:
+    """Accuracy between neighbouring edges; the last span holds its upper end."""
+    rows = []
+    for low, high in itertools.pairwise(edges):
+        is_last = high == edges[-1]
+        found = of((values >= low) & ((values <= high) if is_last else (values < high)))
+        if found:
+            rows.append({"from": _end(low), "to": _end(high), **found})
+    return rows
 
 
-def _cluster(labeled: LabeledComparison) -> str:
-    """Prompts are the same when their words are, whatever their ids."""
-    return "\0".join(message.content for message in labeled.comparison.prompt.messages)
+def _quarters(values: Numbers) -> list[float]:
+    """Edges of four parts of about equal size; fewer where values repeat."""
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, QUARTERS + 1)))
+    return [float(edge) for edge in edges]
+
+
+def _end(value: float) -> float | None:
+    return None if math.isinf(value) else value
 
 
 def _majority(
@@ -172,10 +150,10 @@ def _majority(
             if votes:
                 margin = (score[first] - score[second]) * votes
                 right.append(0.5 if margin == 0 else float(margin > 0))
-                prompts.append(_cluster(labeled))
+                prompts.append(words_of(labeled))
     if not right:
         return None
-    return _estimate(intervals.clustered_rate(right, prompts, reading.confidence))
+    return as_json(intervals.clustered_rate(right, prompts, reading.confidence))
 
 
 def _ceiling(comparisons: Sequence[LabeledComparison], reading: Reading) -> dict[str, Any] | None:
@@ -185,7 +163,7 @@ def _ceiling(comparisons: Sequence[LabeledComparison], reading: Reading) -> dict
             names=tuple(str(i) for i in range(len(p.ranks))),
             ranks=p.ranks,
             labeler=p.labeler,
-            prompt=_cluster(labeled),
+            prompt=words_of(labeled),
             comparison=labeled.comparison.id,
         )
         for labeled in comparisons
@@ -198,42 +176,67 @@ def _ceiling(comparisons: Sequence[LabeledComparison], reading: Reading) -> dict
         return None
 
 
-def _calibration(votes: Evaluated, rate: Rate, reading: Reading) -> dict[str, Any]:
+def _calibration(votes: JudgedVotes, reading: Reading) -> dict[str, Any]:
     """Is a promised accuracy kept? The promise is σ(|margin|), the outcome whether it was right.
 
     Source: Bai et al. 2022, arXiv:2204.05862, section 3.3: predicted accuracy 1/(1 + e^−Δ).
     """
-    promised, right = torch.sigmoid(votes.margin.abs()), votes.right()
     # No promise is below one half, so that only the upper half of the bins is ever used.
     bins = 2 * reading.bins
-    predicted, observed, count = preference.reliability(promised, right, bins=bins)
-    place = (promised * bins).long().clamp(0, bins - 1)
+    promised, right = _promise(votes)
+    predicted, _, count = preference.reliability(promised, right, bins=bins)
+    place = (promised * bins).long().clamp(0, bins - 1).numpy()
     diagram = []
     for number in range(bins):
-        found = rate(right, place == number)
+        part = votes.where(place == number)
+        found = rate(part, part.right(), reading)
         if found is not None:
             diagram.append(
                 {
                     "predicted": float(predicted[number]),
-                    "observed": float(observed[number]),
+                    "observed": found["value"],
                     "low": found["low"],
                     "high": found["high"],
                     "n": int(count[number]),
                 }
             )
 
-    def error(rows: Any) -> float:
-        return float(preference.expected_calibration_error(promised[rows], right[rows], bins=bins))
+    def error(some: JudgedVotes) -> float:
+        return float(preference.expected_calibration_error(*_promise(some), bins=bins))
 
-    draws = intervals.bootstrap(error, votes.prompt, draws=reading.draws, seed=reading.seed)
-    low, high = intervals.percentile_interval(draws, reading.confidence)
-    value = error(torch.arange(len(right)))
     return {
         "brier": float(preference.brier(promised, right)),
-        "ece": {"value": value, "low": low, "high": high, "n": len(right)},
+        "ece": resampled(votes, error, reading),
         "reliability": diagram,
-        "temperature": preference.fit_temperature(votes.margin, torch.ones_like(votes.margin)),
+        "temperature": temperature(votes),
+        "uncertainty": _uncertainty(votes, reading) if reading.draws else None,
     }
+
+
+def temperature(votes: JudgedVotes) -> float:
+    """By what margins would have to be divided to be calibrated."""
+    margin = torch.from_numpy(votes.margin)
+    return preference.fit_temperature(margin, torch.ones_like(margin))
+
+
+def _uncertainty(votes: JudgedVotes, reading: Reading) -> dict[str, Any]:
+    """The same numbers with their intervals."""
+    promised, right = _promise(votes)
+    return {
+        "log_loss": mean(votes, _log_losses(votes), reading),
+        "brier": mean(votes, ((promised - right) ** 2).numpy(), reading),
+        "temperature": resampled(votes, temperature, reading),
+    }
+
+
+def _promise(votes: JudgedVotes) -> tuple[torch.Tensor, torch.Tensor]:
+    promised = torch.sigmoid(torch.from_numpy(np.abs(votes.margin)))
+    return promised, torch.from_numpy(votes.right())
+
+
+def _log_losses(votes: JudgedVotes) -> Numbers:
+    """−log σ(margin) of each vote, nats."""
+    return np.logaddexp(0.0, -votes.margin)
 
 
 def _length_correlation(
@@ -249,16 +252,3 @@ def _length_correlation(
     x, y = np.array(score), np.array(length)
     spread = math.sqrt(float(x @ x) * float(y @ y))
     return float(x @ y) / spread if spread > 0 else None
-
-
-def _between(values: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    return (values >= low) & (values < high)
-
-
-def _estimate(estimate: intervals.Estimate) -> dict[str, Any]:
-    return {
-        "value": estimate.mean,
-        "low": estimate.low,
-        "high": estimate.high,
-        "n": estimate.n,
-    }

@@ -123,6 +123,12 @@ def _preference_model() -> ModuleType:
     return preference_model
 
 
+def _evaluate_preference_model() -> ModuleType:
+    from accord.stages import evaluate_preference_model
+
+    return evaluate_preference_model
+
+
 def _ppo() -> ModuleType:
     from accord.stages import ppo
 
@@ -148,6 +154,7 @@ STAGES: dict[str, Callable[[], ModuleType]] = {
     "rate": _rate,
     "preference_pretraining": _preference_pretraining,
     "preference_model": _preference_model,
+    "evaluate_preference_model": _evaluate_preference_model,
     "ppo": _ppo,
     "evaluate": _evaluate,
 }

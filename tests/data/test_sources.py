@@ -47,6 +47,7 @@ COMPARISONS = {
         "rejected": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Bad"}],
     },
     "message prompt": {"prompt": [USER], "chosen": "Good", "rejected": "Bad"},
+    "BIG-bench": {"input": "Hi", "target_scores": {" Bad": 0, "Good ": 1}},
     "votes": {
         "title": "Hi",
         "answers": [{"score": 5, "text": "Good"}, {"score": 0, "text": "Bad"}],

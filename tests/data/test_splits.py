@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accord.data.splits import near_duplicates, normalised, split_of
+from accord.data.splits import leaks, near_duplicates, normalised, split_of
 
 TEXTS = [f"question number {i} about nothing" for i in range(2000)]
 
@@ -64,3 +64,15 @@ def test_the_most_similar_and_then_the_first_is_named():
     train = ["p q r s", "a b c d e", "a b c d", "a b c d"]
     (found,) = near_duplicates(train, ["a b c d"])
     assert (found.train, found.similarity) == (2, 1.0)
+
+
+def test_leaks_by_hand():
+    """The same but for case and points; one word of six more; new."""
+    train = ["How far is the moon?", "how far is the moon", "who made this old clock"]
+    test = ["who made this", "How far IS the moon", "Who made this old clock here?", "new"]
+    found = leaks(train, test, threshold=0.5)
+    assert found.same == (1,)
+    assert [(one.train, one.test, one.similarity) for one in found.near] == [(2, 2, 0.75)]
+    assert found.indexes == {1, 2}
+    assert leaks(train, test, threshold=0.76).near == ()
+    assert leaks([], test).indexes == frozenset()

@@ -5,7 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from accord.data.text_baselines import Pair, decided_pairs, fit_bag_of_words, longer_wins
+from accord.data.text_baselines import (
+    Pair,
+    decided_pairs,
+    fit_bag_of_words,
+    fit_tf_idf,
+    longer_margins,
+    longer_wins,
+    rights,
+)
 from accord.data.threads import Answer, Tally, Thread, merged, prompt_of
 from accord.records import Message
 
@@ -74,3 +82,27 @@ def test_the_majority_of_labelers_decides_a_pair():
     assert (pair.chosen, pair.rejected) == ("good", "bad")
     assert decided_pairs(merged([votes[0], votes[2]], Tally())) == []
     assert decided_pairs([said(1, 1, "ann")]) == []
+
+
+def test_tf_idf_by_hand():
+    """Ten responses, `a` in all of them, `b` in three: rarity 1 and 1 + ln(11 / 4)."""
+    model = fit_tf_idf(pairs(*[("a b", "a")] * 3, *[("a", "a")] * 2))
+    assert model.places == {"a": 0, "b": 1}
+    rare = 1 + math.log(11 / 4)
+    assert model.rarity.tolist() == pytest.approx([1, rare])
+    # One row: a and b once each, ln 2 cancels in the length; the other is a alone.
+    length = math.sqrt(1 + rare**2)
+    expected = model.weights @ np.array([1 / length - 1, rare / length])
+    assert model.margins(pairs(("b a", "a a a"))) == pytest.approx([expected])
+    assert model.weights[1] > 0 > model.weights[0]
+
+
+def test_tf_idf_finds_the_words_that_people_like():
+    train = pairs(*[(f"please w{n % 7}", f"idiot w{n % 5}") for n in range(40)])
+    test = pairs(("oh please", "oh dear"), ("well", "you idiot"), ("unseen", "words"))
+    assert fit_tf_idf(train).accuracy(test).mean == (1 + 1 + 0.5) / 3
+
+
+def test_margins_and_rights():
+    assert longer_margins(pairs(("abc", "a"), ("a", "b"))).tolist() == [2, 0]
+    assert rights(np.array([2.0, 0.0, -1.0])).tolist() == [1, 0.5, 0]

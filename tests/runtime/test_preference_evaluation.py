@@ -109,6 +109,53 @@ def test_length(found):
     assert found["length_correlation"] == pytest.approx(covariance / spread)
 
 
+def test_slices_by_length_score_and_strength(found):
+    """(better − worse) / longer: 2 of 4 twice, −2 of 4, 0 and −3 of 6; one wrong, one equal."""
+    assert [
+        (row["from"], row["to"], row["n"], row["value"]) for row in found["by_length_difference"]
+    ] == [
+        (-0.5, -0.1, 2, 0.5),
+        (-0.1, 0.1, 1, 0.5),
+        (0.5, 1.0, 2, 1.0),
+    ]
+    assert found["length_matched"]["n"] == 1
+    assert found["by_strength"] == [{"strength": None, **found["accuracy"]}]
+    assert found["by_kind"] == []
+    # Mean scores of the pairs: .5 for three votes, 2, .5: all but one in the one quarter.
+    assert [row["n"] for row in found["by_score"]] == [5]
+    assert found["labelers"] == 3
+
+
+def test_kinds_and_strengths_apart():
+    weak, strong = labeled(0, [(1, 2)], ["aa", "b"], strength=1), COMPARISONS[2]
+    prompt = weak.comparison.prompt.model_copy(update={"kind": "harmless"})
+    kind = weak.comparison.model_copy(update={"prompt": prompt})
+    found = evaluate(
+        [weak.model_copy(update={"comparison": kind}), strong], [[0.0, 1.0], SCORES[2]], Reading()
+    )
+    assert [(row["kind"], row["value"]) for row in found["by_kind"]] == [("", 1), ("harmless", 0)]
+    assert [(r["strength"], r["value"]) for r in found["by_strength"]] == [(None, 1), (1, 0)]
+
+
+def test_three_labelers_widen_the_interval():
+    """Two of three labelers always agree with the scores, one never: another might do either."""
+    alike = [labeled(n, [(1, 2), (1, 2), (2, 1)], ["a", "b"]) for n in range(30)]
+    scores = [[1.0, 0.0]] * 30
+    wide = evaluate(alike, scores, Reading(draws=50))["accuracy"]
+    assert wide["low"] < 0.3
+    anonymous = [
+        one.model_copy(
+            update={
+                "preferences": tuple(
+                    p.model_copy(update={"labeler": "people"}) for p in one.preferences
+                )
+            }
+        )
+        for one in alike
+    ]
+    assert evaluate(anonymous, scores, Reading(draws=50))["accuracy"]["low"] > 0.5
+
+
 def test_the_ceiling_needs_two_votes_on_a_pair(found):
     assert found["ceiling"]["n_pairs"] == 3
     assert found["ceiling"]["low"] <= found["ceiling"]["accuracy"] <= found["ceiling"]["high"]
