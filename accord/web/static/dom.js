@@ -17,6 +17,7 @@ export function el(tag, attributes = {}, ...children) {
 export function prose(sanitised) {
   const node = el("div", { class: "prose" });
   node.innerHTML = sanitised;
+  node.querySelectorAll("pre, table").forEach((wide) => { wide.tabIndex = 0; }); // may scroll
   return node;
 }
 
