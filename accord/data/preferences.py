@@ -1,6 +1,6 @@
 """Preferences as numbers: what labelers said about every two responses of a comparison."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -43,7 +43,11 @@ def pair_votes(labeled: LabeledComparison, *, minimum_strength: int = 1) -> Iter
 
 
 def wins(
-    labeled: LabeledComparison, *, ties: Ties = "drop", minimum_strength: int = 1
+    labeled: LabeledComparison,
+    *,
+    ties: Ties = "drop",
+    minimum_strength: int = 1,
+    weights: Mapping[str, float] | None = None,
 ) -> list[list[float]]:
     """How many labelers put response i above response j, for every i and j.
 
@@ -54,17 +58,20 @@ def wins(
         ties: ``drop`` leaves equal ranks out, as in Bai et al. 2022 and Ouyang et al. 2022;
             ``half`` counts half a win each way.
         minimum_strength: weaker preferences are left out; one without a strength counts.
+        weights: what the votes of each labeler count, at least 0; 1 for others.
     """
+    weights = weights or {}
     number = len(labeled.comparison.responses)
     table = [[0.0] * number for _ in range(number)]
     for vote in pair_votes(labeled, minimum_strength=minimum_strength):
-        table[vote.better][vote.worse] += 1
+        table[vote.better][vote.worse] += weights.get(vote.labeler, 1.0)
     if ties == "half":
         for preference in _strong(labeled.preferences, minimum_strength):
+            half = weights.get(preference.labeler, 1.0) / 2
             for i, j in combinations(range(number), 2):
                 if preference.ranks[i] == preference.ranks[j]:
-                    table[i][j] += 0.5
-                    table[j][i] += 0.5
+                    table[i][j] += half
+                    table[j][i] += half
     return table
 
 

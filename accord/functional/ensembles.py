@@ -90,3 +90,22 @@ def disagreement(scores: Float[Tensor, "M B"]) -> Float[Tensor, "B"]:
     tensor([1., 2.])
     """
     return scores.std(dim=0, correction=0)
+
+
+def averaged_probability(margins: Float[Tensor, "M B"]) -> Float[Tensor, "B"]:
+    """Probability that the first of two responses wins, averaged over the models.
+
+        Σ_m σ(margin_m) / M
+
+    Nearer one half than σ of the mean margin wherever the models disagree.
+
+    Args:
+        margins: of every model, its score of the first less that of the second response, nats.
+
+    Source: Lakshminarayanan et al. 2017, arXiv:1612.01474, section 2.4.
+
+    >>> import torch
+    >>> averaged_probability(torch.tensor([[2.], [-2.]]))
+    tensor([0.5000])
+    """
+    return margins.sigmoid().mean(dim=0)

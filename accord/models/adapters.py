@@ -14,7 +14,7 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,16 +26,18 @@ from accord.config import InputError
 from accord.models.trunk import trunk
 
 DEFAULT = "default"
+Precision = Literal["float32", "bfloat16"]
 
 
 class Trained(BaseModel):
-    """Which weights of a trunk are trained; heads always are."""
+    """Which weights of a trunk are trained, and in which numbers; heads always are."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     lora_rank: int = Field(default=0, ge=0)  #: of the adapters; 0 trains the weights themselves
     lora_alpha: float = Field(default=16.0, gt=0)  #: the adapter is scaled by this over its rank
     frozen_layers: int = Field(default=0, ge=0)  #: lowest layers, and the embeddings, left as is
+    precision: Precision = "float32"  #: of matrix products; weights are float32 either way
 
 
 def prepare(model: PreTrainedModel, trained: Trained, *, random: torch.Generator) -> None:

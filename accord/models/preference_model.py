@@ -41,14 +41,14 @@ def scores(
     return scalar_head.outputs(model, hidden[rows, lengths - 1])
 
 
-def scores_and_logprobs(
+def states_and_logprobs(
     model: PreTrainedModel,
     language_model: PreTrainedModel,
     tokens: Int[Tensor, "B S"],
     lengths: Int[Tensor, " B"],
     better: Int[Tensor, " L"],
-) -> tuple[Float[Tensor, " B"], Float[Tensor, "L T"]]:
-    """Scores of all conversations and next-token log-probabilities of some, in one pass.
+) -> tuple[Float[Tensor, "B D"], Float[Tensor, "L T"]]:
+    """Last states of all conversations and next-token log-probabilities of some, in one pass.
 
     Args:
         model: a scalar model.
@@ -58,15 +58,15 @@ def scores_and_logprobs(
         better: the rows whose tokens are to be learnt; none may be given twice.
 
     Returns:
-        scores: as ``scores``.
+        states: what the head sees at the last token of each conversation.
         logprobs: nats, of every token of those rows but the first; 0 at padding.
     """
     hidden = hidden_states(model, tokens)
     rows = torch.arange(tokens.shape[0], device=tokens.device)
-    score = scalar_head.outputs(model, hidden[rows, lengths - 1])
     # A document is a response to its own first token.
     after_first = lengths[better] - 1
     places = response_places(torch.ones_like(after_first), after_first)
     chosen = tokens[better[places.rows], places.columns + 1]
     logits = unembed(language_model, hidden[better[places.rows], places.columns])
-    return score, spread(token_logprobs(logits, chosen), places, after_first)
+    logprobs = spread(token_logprobs(logits, chosen), places, after_first)
+    return hidden[rows, lengths - 1], logprobs

@@ -57,7 +57,7 @@ def optimiser_step(
             and change nothing outside themselves. A generator keeps memory small.
         count: tokens or examples of the whole batch, by which the sum is divided. Callers whose
             loss has terms with different counts divide those themselves and give 1.
-        learning_rate: for this step, in every parameter group.
+        learning_rate: for this step, in every parameter group; times its ``rate_scale``, if any.
         max_grad_norm: the gradient is scaled down to this Euclidean norm; infinity never clips.
         may_step: asked once all losses are computed; on False no weight changes.
 
@@ -86,7 +86,7 @@ def optimiser_step(
             "lower the learning rate"
         )
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate
+        group["lr"] = learning_rate * group.get("rate_scale", 1.0)
     taken = may_step is None or may_step()
     if taken:
         optimizer.step()

@@ -26,7 +26,8 @@ from accord.runtime import artifacts, preference_training
 from accord.runtime.input_files import input_file
 from accord.runtime.model_source import ModelSource, locate
 from accord.runtime.preference_evaluation import Reading, evaluate, held_out_metrics
-from accord.runtime.preference_training import Heads, Items, Plan
+from accord.runtime.preference_losses import Loss
+from accord.runtime.preference_training import Heads, Items, Plan, Wanted
 from accord.runtime.processor import place, prepare_processor
 from accord.runtime.seeding import derive, generator
 from accord.runtime.train import Schedule
@@ -69,7 +70,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
     prepare_processor()
     heads, tokenizer = _load(config, inputs)
     model = heads.scalar
-    train, test = _prepared(config, inputs, model, tokenizer)
+    train, test = _prepared(config, inputs, model, tokenizer, out)
     reading = Reading(
         confidence=config.confidence,
         bins=config.calibration_bins,
@@ -124,7 +125,7 @@ def _plan(config: Config) -> Plan:
         final_learning_rate=config.final_learning_rate,
         max_grad_norm=config.max_grad_norm,
         checkpoint_every=config.checkpoint_every,
-        lm_coef=config.lm_coef,
+        loss=Loss(lm_coef=config.lm_coef),
     )
 
 
@@ -133,19 +134,23 @@ def _prepared(
     inputs: Inputs,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
+    out: Path,
 ) -> tuple[Items, Items]:
     """Training and held-out comparisons; all comparisons of a prompt are on one side."""
     path = input_file(inputs.comparisons, FILE)
     train, test = (
-        preference_training.prepare(
+        preference_training.take(
             tokenizer,
             _side(path, side, config),
-            model=model,
-            context=config.context,
-            ties=config.ties,
-            minimum_strength=config.minimum_strength,
-            keep_records=side == "test",
-            long_prompts=config.long_prompts,
+            model,
+            Wanted(
+                context=config.context,
+                ties=config.ties,
+                minimum_strength=config.minimum_strength,
+                keep_records=side == "test",
+                long_prompts=config.long_prompts,
+                directory=out,
+            ),
         )
         for side in ("train", "test")
     )

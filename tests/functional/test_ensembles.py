@@ -8,7 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accord.functional.ensembles import disagreement, mean_minus_std, mean_score, worst_score
+from accord.functional.ensembles import (
+    averaged_probability,
+    disagreement,
+    mean_minus_std,
+    mean_score,
+    worst_score,
+)
 
 SCORES = torch.tensor([[1.0, 4.0], [3.0, 0.0], [8.0, 2.0]])
 
@@ -76,3 +82,9 @@ def test_a_slow_twin_agrees():
     assert worst_score(scores).tolist() == [min(c) for c in columns]
     spread = [statistics.pstdev(c) for c in columns]
     assert disagreement(scores).tolist() == pytest.approx(spread)
+
+
+def test_averaged_probabilities_by_hand():
+    # (.8807971 + .5) / 2 against σ(1) = .7310586
+    found = averaged_probability(torch.tensor([[2.0], [0.0]]))
+    assert found.item() == pytest.approx(0.6903985)

@@ -150,9 +150,10 @@ def test_scores_and_logprobs_in_one_pass(tiny_models, architecture):
     scalar, language, _ = load.load_both_heads(tiny_models[architecture], random=generator(0))
     better = torch.tensor([2, 0])
     with torch.no_grad():
-        scores, found = preference_model.scores_and_logprobs(
+        states, found = preference_model.states_and_logprobs(
             scalar, language, padded(), LENGTHS, better
         )
+        scores = scalar_head.outputs(scalar, states)
         assert torch.equal(scores, preference_model.scores(scalar, padded(), LENGTHS))
         ones = torch.ones(2, dtype=torch.long)
         expected = logprobs(language, padded()[better], ones, LENGTHS[better] - 1)

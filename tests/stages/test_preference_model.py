@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+from typing import get_args
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from accord.config import InputError, build
 from accord.data.chat import encode_prompt, encode_responses
 from accord.functional.preference import ranking_loss
+from accord.models import packed
 from accord.models import preference_model as scoring
 from accord.models.load import load_scalar_model
 from accord.records import (
@@ -25,6 +27,7 @@ from accord.records import (
 from accord.runtime import preference_training
 from accord.runtime.artifacts import read_json, run_stage
 from accord.runtime.metrics import read_metrics
+from accord.runtime.preference_losses import Kind
 from accord.runtime.seeding import generator
 from accord.stages import preference_model
 
@@ -184,20 +187,36 @@ def prepared(inputs, model, tokenizer, side="train"):
     ).items
 
 
-def test_every_response_is_forwarded_exactly_once(inputs, monkeypatch):
-    """K forwards for the K(K-1)/2 pairs of a comparison."""
+def plan(**settings):
+    config = build(preference_model.Config, SMALL | settings, where="[preference_model]")
+    return preference_model._plan(config)
+
+
+def loss_of(model, items, **settings):
+    part = preference_training.Part(list(items))
+    return preference_training._loss(preference_training.Heads(model), part, plan(**settings), 1.0)
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("shared", [True, False])
+def test_every_response_is_forwarded_exactly_once(inputs, monkeypatch, shared, kind):
+    """K forwards for the K(K-1)/2 pairs of a comparison; one of a prompt that is shared."""
     model, tokenizer = load_scalar_model(inputs.model, random=generator(0))
     items = prepared(inputs, model, tokenizer)[:6]
-    rows = []
-    original = preference_training.scores
-    monkeypatch.setattr(
-        preference_training,
-        "scores",
-        lambda m, tokens, lengths: rows.append(len(tokens)) or original(m, tokens, lengths),
-    )
-    preference_training._loss(preference_training.Heads(model), items, 0.0, 1.0)
-    assert rows == [sum(len(item.conversations) for item in items)]
-    assert sum(rows) == 15
+    monkeypatch.setattr(packed, "sharing_pays", lambda *_: shared)
+    packed.can_pack(model)
+    real = []
+    original = model.model.forward
+
+    def counting(**given):
+        real.append(int((given["input_ids"] != model.config.pad_token_id).sum()))
+        return original(**given)
+
+    monkeypatch.setattr(model.model, "forward", counting)
+    loss_of(model, items, loss={"kind": kind})
+    prompts = sum(len(i.prompt) * (1 if shared else len(i.responses)) for i in items)
+    assert real == [prompts + sum(len(r) for i in items for r in i.responses)]
+    assert sum(len(i.responses) for i in items) == 15
     assert sum(len(i.wins) * (len(i.wins) - 1) // 2 for i in items) == 12
 
 
@@ -209,7 +228,7 @@ def test_one_labeler_gives_the_ranking_loss(inputs):
     items = preference_training.prepare(
         tokenizer, [single], model=model, context=96, ties="drop", minimum_strength=1
     ).items
-    loss, sums = preference_training._loss(preference_training.Heads(model), items, 0.0, 1.0)
+    loss, sums = loss_of(model, items)
     scores = torch.tensor(preference_training.score_all(model, items, microbatch_size=4))
     ranks = torch.tensor([labeled.preferences[0].ranks])
     expected = ranking_loss(scores, ranks, torch.ones(1, 3, dtype=torch.bool))

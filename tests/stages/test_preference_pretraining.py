@@ -121,6 +121,16 @@ def test_the_output_is_a_preference_model_for_plain_transformers(straight):
         assert torch.equal(plain(tokens).logits, again(tokens).logits)
 
 
+def part_of(items):
+    return preference_training.Part(list(items))
+
+
+def plan(lm_coef):
+    settings = {"lm_coef": lm_coef}
+    config = build(preference_pretraining.Config, settings, where="[preference_pretraining]")
+    return preference_pretraining._plan(config)
+
+
 def test_the_loss_is_that_of_its_two_parts(inputs):
     """Against Bradley-Terry and the next-token loss of whole forwards, padding included."""
     rng = random.Random(3)
@@ -133,7 +143,9 @@ def test_the_loss_is_that_of_its_two_parts(inputs):
     learnt = sum(len(row) - 1 for row in better)
     heads = preference_training.Heads(scalar, language)
     with torch.no_grad():
-        loss, sums = preference_training._loss(heads, items, 0.3, learnt / len(items))
+        loss, sums = preference_training._loss(
+            heads, part_of(items), plan(0.3), learnt / len(items)
+        )
         losses = []
         for row in better:  # one by one, without padding
             logprobs = language(torch.tensor([row])).logits[0].log_softmax(dim=-1)
@@ -166,7 +178,8 @@ def test_one_forward_a_response(inputs, monkeypatch):
         "forward",
         lambda **given: rows.append(len(given["input_ids"])) or original(**given),
     )
-    preference_training._loss(preference_training.Heads(scalar, language), items, 1.0, 1.0)
+    heads = preference_training.Heads(scalar, language)
+    preference_training._loss(heads, part_of(items), plan(1.0), 1.0)
     assert rows == [10]
 
 

@@ -1,0 +1,50 @@
+"""Scoring by an ensemble of preference models: the mean, the worst, or the mean less the doubt."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from accord.data.collate import Sequences
+from accord.models.ensemble import Ensemble, ensemble_scores
+from accord.runtime.parallel import in_order, parts
+from accord.runtime.scoring import by_length, close
+
+
+@dataclass(frozen=True)
+class EnsembleScorer:
+    """A ``scoring.Scorer`` that asks every member and makes one score of their answers.
+
+    Attributes:
+        ensemble: the members, placed on the device of the sequences.
+        combine: [M B] to [B], one of ``functional.ensembles``.
+        eos_id: closes what was cut off.
+        pad_id: fills up rows.
+        microbatch_size: responses per forward pass.
+    """
+
+    ensemble: Ensemble
+    combine: Callable[[Tensor], Tensor]
+    eos_id: int
+    pad_id: int
+    microbatch_size: int
+
+    def score(self, sequences: Sequences, finished: Tensor) -> Tensor:
+        """[B] score units; see ``scoring.Scorer``."""
+        return self.combine(self.members(sequences, finished))
+
+    def members(self, sequences: Sequences, finished: Tensor) -> Tensor:
+        """[M B] what every member says; a trunk is computed once, whatever its heads."""
+        closed = close(sequences, finished, eos_id=self.eos_id, pad_id=self.pad_id)
+        lengths = closed.lengths()
+
+        def compute(rows: list[int]) -> Tensor:
+            return ensemble_scores(self.ensemble, closed.select(rows).tokens, lengths[rows])
+
+        cut = parts(by_length(closed), self.microbatch_size)
+        scores = torch.zeros(len(self.ensemble), len(closed), device=closed.tokens.device)
+        with torch.no_grad():
+            for rows, found in zip(cut, in_order(compute, cut), strict=True):
+                scores[:, rows] = found
+        return scores
