@@ -107,7 +107,8 @@ def _keys(sets: dict[str, Any]) -> list[tuple[str, str]]:
         "comparisons": sum(one["comparisons"] for one in sets.values()),
         "sets": len(sets),
         "left out": sum(
-            one["counts"]["too_long"] + one["counts"]["undecided"] + sum(one["left_out"].values())
+            sum(one["counts"][why] for why in ("too_long", "undecided", "identical"))
+            + sum(one["left_out"].values())
             for one in sets.values()
         ),
     }
@@ -165,6 +166,7 @@ def _notes(one: dict[str, Any]) -> list[str]:
     reasons = {
         "with a conversation beyond the context": counts["too_long"],
         "that nobody decided": counts["undecided"],
+        "with identical responses": counts["identical"],
     } | {reason.replace("_", " "): number for reason, number in one["left_out"].items()}
     left_out = [f"{count(number)} {reason}" for reason, number in reasons.items() if number]
     notes = [f"Left out: {', '.join(left_out)}." if left_out else "Nothing was left out."]

@@ -39,7 +39,7 @@ def one_set(**changes):
         "by_strength": [{"strength": None, **rate(0.65)}],
         "by_kind": [],
         "comparisons": 90,
-        "counts": {"size": 90, "too_long": 3, "undecided": 0, "shortened": 2},
+        "counts": {"size": 90, "too_long": 3, "undecided": 0, "identical": 0, "shortened": 2},
         "left_out": {"empty": 4},
         "baselines": {
             "pairs": 80,
