@@ -146,6 +146,49 @@ LESSONS = {
         example="--inputs policy=out/sft --inputs preference_model=out/pm\n"
         "--inputs prompts=out/world --out out/ppo",
     ),
+    "best_of_n": Lesson(
+        summary="Draw n responses to each prompt and keep the one that scores highest.",
+        takes="a policy, a preference model and prompts.",
+        makes="the picks as responses and as demonstrations for sft, best against worst as "
+        "comparisons for dpo, and everything that was drawn.",
+        rule="the best of n lies at most log(n) - (n - 1) / n nats from the policy that drew it.",
+        example="--inputs policy=out/sft --inputs preference_model=out/pm\n"
+        "--inputs prompts=out/world --out out/best_of_16 --set n=16",
+    ),
+    "dpo": Lesson(
+        summary="Improve a policy from comparisons directly, without a preference model.",
+        takes="a policy and collected comparisons; optionally another reference policy.",
+        makes="a policy.",
+        rule="the loss is -log sigmoid(beta * ((log p - log p_reference)(chosen) - (log p - "
+        "log p_reference)(rejected))).",
+        example="--inputs policy=out/sft --inputs comparisons=out/collect --out out/dpo",
+    ),
+    "rloo": Lesson(
+        summary="Improve a policy by the policy gradient, with the other responses as baseline.",
+        takes="a policy, a preference model and prompts; optionally another reference policy.",
+        makes="a policy, and rollouts.jsonl with what it tried on the way.",
+        rule="a response's advantage is its reward less the mean reward of the others to the same "
+        "prompt; the reward is the score less kl_coef times the log ratio to the reference.",
+        example="--inputs policy=out/sft --inputs preference_model=out/pm\n"
+        "--inputs prompts=out/world --out out/rloo",
+    ),
+    "grpo": Lesson(
+        summary="Improve a policy with rewards standardised within a prompt, and clipped steps.",
+        takes="a policy, a preference model and prompts; optionally another reference policy.",
+        makes="a policy, and rollouts.jsonl with what it tried on the way.",
+        rule="a response's advantage is (reward - mean) / standard deviation over the responses to "
+        "the same prompt; the KL to the reference is a term of the loss.",
+        example="--inputs policy=out/sft --inputs preference_model=out/pm\n"
+        "--inputs prompts=out/world --out out/grpo",
+    ),
+    "reinforce": Lesson(
+        summary="Improve a policy by the plainest policy gradient, with a moving baseline.",
+        takes="a policy, a preference model and prompts; optionally another reference policy.",
+        makes="a policy, and rollouts.jsonl with what it tried on the way.",
+        rule="a response's advantage is its reward less the moving average of earlier rewards.",
+        example="--inputs policy=out/sft --inputs preference_model=out/pm\n"
+        "--inputs prompts=out/world --out out/reinforce",
+    ),
     "evaluate": Lesson(
         summary="Compare policies on held-out prompts: truth, win rate, KL, length.",
         takes="policies by name and prompts; optionally the world, a preference model, rollouts.",

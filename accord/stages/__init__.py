@@ -135,6 +135,36 @@ def _ppo() -> ModuleType:
     return ppo
 
 
+def _best_of_n() -> ModuleType:
+    from accord.stages import best_of_n
+
+    return best_of_n
+
+
+def _dpo() -> ModuleType:
+    from accord.stages import dpo
+
+    return dpo
+
+
+def _rloo() -> ModuleType:
+    from accord.stages import rloo
+
+    return rloo
+
+
+def _grpo() -> ModuleType:
+    from accord.stages import grpo
+
+    return grpo
+
+
+def _reinforce() -> ModuleType:
+    from accord.stages import reinforce
+
+    return reinforce
+
+
 def _evaluate() -> ModuleType:
     from accord.stages import evaluate
 
@@ -156,5 +186,10 @@ STAGES: dict[str, Callable[[], ModuleType]] = {
     "preference_model": _preference_model,
     "evaluate_preference_model": _evaluate_preference_model,
     "ppo": _ppo,
+    "best_of_n": _best_of_n,
+    "dpo": _dpo,
+    "rloo": _rloo,
+    "grpo": _grpo,
+    "reinforce": _reinforce,
     "evaluate": _evaluate,
 }

@@ -7,7 +7,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accord.functional.optimal import tilted_distribution
+from accord.functional import optimal
+from accord.functional.optimal import (
+    optimal_objective,
+    tilted_distribution,
+    tilted_kl,
+    tilted_weights,
+)
 
 HALVES = torch.tensor([0.5, 0.5], dtype=torch.float64)
 REWARDS = torch.tensor([1.0, 0.0], dtype=torch.float64)
@@ -75,3 +81,52 @@ def test_rows_are_separate_and_small_coefficients_do_not_overflow():
 def test_a_coefficient_that_is_not_positive_is_refused(kl_coef):
     with pytest.raises(ValueError, match="kl_coef"):
         tilted_distribution(HALVES, REWARDS, kl_coef=kl_coef)
+
+
+@pytest.mark.parametrize(
+    ("kl_coef", "value"), [(1.0, 0.6201145), (0.5, 0.7168904), (0.1, 0.9306898)]
+)
+def test_the_optimum_by_hand(kl_coef, value):
+    assert float(optimal_objective(HALVES, REWARDS, kl_coef=kl_coef)) == pytest.approx(
+        value, abs=1e-7
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(-2, 2), min_size=2, max_size=6), st.floats(0.1, 3), st.integers(0, 99))
+def test_no_policy_passes_the_optimum_and_the_tilted_one_reaches_it(rewards, kl_coef, seed):
+    random = torch.Generator().manual_seed(seed)
+    draws = torch.rand(2, len(rewards), generator=random, dtype=torch.float64) + 0.01
+    ref, other = draws / draws.sum(dim=1, keepdim=True)
+    scores = torch.tensor(rewards, dtype=torch.float64)
+    best = optimal_objective(ref, scores, kl_coef=kl_coef)
+    tilted = tilted_distribution(ref, scores, kl_coef=kl_coef)
+    reached = optimal.objective(tilted, ref, scores, kl_coef=kl_coef)
+    assert float(reached) == pytest.approx(float(best), abs=1e-9)
+    assert float(reached) == pytest.approx(objective(tilted, ref, scores, kl_coef), abs=1e-9)
+    assert optimal.objective(other, ref, scores, kl_coef=kl_coef) <= best + 1e-9
+
+
+def test_weighted_draws_of_a_normal_score_lie_on_the_line_of_slope_root_two():
+    """A normal score tilted by t: mean t, KL t²/2, so that the score is √2 · √KL (C13)."""
+    random = torch.Generator().manual_seed(0)
+    scores = torch.randn(200_000, generator=random, dtype=torch.float64)
+    for t in (0.5, 1.0, 1.5):
+        weights = tilted_weights(scores, kl_coef=1 / t)
+        assert float((weights * scores).sum()) == pytest.approx(t, abs=0.03)
+        assert float(tilted_kl(weights)) == pytest.approx(t**2 / 2, abs=0.05)
+
+
+def test_from_k_draws_no_more_than_log_k_nats_can_be_seen():
+    weights = tilted_weights(torch.tensor([0.0, 0.0, 9.0]), kl_coef=0.01)
+    assert float(tilted_kl(weights)) == pytest.approx(math.log(3), abs=1e-6)
+
+
+@pytest.mark.parametrize("kl_coef", [0.0, -1.0])
+def test_no_tax_has_no_optimum(kl_coef):
+    for call in (
+        lambda: optimal_objective(HALVES, REWARDS, kl_coef=kl_coef),
+        lambda: tilted_weights(REWARDS, kl_coef=kl_coef),
+    ):
+        with pytest.raises(ValueError, match="kl_coef is"):
+            call()
