@@ -65,7 +65,7 @@ class Config(StageConfig):
     n: int = Field(16, ge=2)  #: responses drawn to each prompt
     pick: Literal["best", "median"] = "best"  #: of the scores; the median of 17 shows a policy
     missing_eos_penalty: float = Field(2.5, ge=0)  #: score lost by a response cut off
-    temperature: float = Field(1.0, gt=0)
+    temperature: float = Field(1.0, gt=0)  #: of sampling
     max_tokens: int = Field(48, ge=1)  #: response tokens, end of sequence included
     test_fraction: float = Field(0.1, ge=0, lt=1)  #: of the prompts, for comparisons-test.jsonl
     microbatch_size: int = memory_only(256, ge=1)  #: responses decoded or scored at once

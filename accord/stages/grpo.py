@@ -33,7 +33,7 @@ class Config(StageConfig):
 
     seed: int = 0  #: same seed, same result; in a run file `run.seed` is taken unless this is set
     updates: int = Field(default=80, ge=1)  #: rollouts, not optimizer steps
-    prompts_per_update: int = Field(default=24, ge=1)
+    prompts_per_update: int = Field(default=24, ge=1)  #: each answered by a group
     responses_per_prompt: int = Field(default=4, ge=2)  #: the group that rewards are measured in
     minibatch_size: int = Field(default=48, ge=1)  #: responses per optimizer step
     microbatch_size: int = memory_only(24, ge=1)  #: responses per forward pass; memory only

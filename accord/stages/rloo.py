@@ -30,7 +30,7 @@ class Config(StageConfig):
 
     seed: int = 0  #: same seed, same result; in a run file `run.seed` is taken unless this is set
     updates: int = Field(default=120, ge=1)  #: rollouts, with one optimizer step each
-    prompts_per_update: int = Field(default=24, ge=1)
+    prompts_per_update: int = Field(default=24, ge=1)  #: each answered K times
     responses_per_prompt: int = Field(default=4, ge=2)  #: K; each is the others' baseline
     microbatch_size: int = memory_only(24, ge=1)  #: responses per forward pass; memory only
     learning_rate: float = Field(default=1e-3, gt=0)  #: of the policy, at its peak
