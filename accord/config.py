@@ -124,6 +124,20 @@ def apply_settings(table: dict[str, Any], settings: Sequence[str]) -> dict[str, 
     return result
 
 
+def overridden(table: dict[str, Any], by: dict[str, Any]) -> dict[str, Any]:
+    """``table`` with the values of another in their places; nested tables are joined.
+
+    >>> overridden({"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"d": 4}})
+    {'a': 1, 'b': {'c': 2, 'd': 4}}
+    """
+    result = _copied(table)
+    for key, value in by.items():
+        before = result.get(key)
+        both = isinstance(before, dict) and isinstance(value, dict)
+        result[key] = overridden(before, value) if both else value
+    return result
+
+
 def _copied(table: dict[str, Any]) -> dict[str, Any]:
     return {k: _copied(v) if isinstance(v, dict) else v for k, v in table.items()}
 

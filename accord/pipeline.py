@@ -29,6 +29,7 @@ from accord.config import (
     build,
     is_seed,
     nearest,
+    overridden,
 )
 from accord.runtime import artifacts
 from accord.runtime.artifacts import Mismatch
@@ -38,7 +39,7 @@ __all__ = ["Plan", "Step", "inputs_from_text", "plan", "run", "state"]
 
 LEDGER = "ledger"
 RUN_KEYS = ("title", "seed", "ledger")
-STAGE_KEYS = ("stage", "inputs")  # of a stage's table; the rest is its config
+STAGE_KEYS = ("stage", "inputs", "preset")  # of a stage's table; the rest is its config
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 SCHEMES = ("hf:", "builtin:")  # models that are not a directory here
@@ -298,6 +299,8 @@ def _step(name: str, values: Mapping[str, Any], folder: Path, names: _Names, see
     where = f"[{name}]"
     inputs = {key: _resolved(value, names, f"{where} `{key}`") for key, value in written.items()}
     settings = {key: value for key, value in values.items() if key not in STAGE_KEYS}
+    if "preset" in values:
+        settings = overridden(stages.preset(kind, str(values["preset"])), settings)
     if "seed" in stage.config.model_fields:
         settings.setdefault("seed", seed)
     return Step(

@@ -1,6 +1,6 @@
 """One command for each stage: ``accord sft``, ``accord ppo`` and so on.
 
-All take the same five options. The help of each is put together when it is asked for, from the
+All take the same options. The help of each is put together when it is asked for, from the
 stage's lesson, its Inputs and its Config.
 """
 
@@ -22,7 +22,14 @@ from accord.cli.fields import FieldHelp, fields_of
 from accord.cli.lessons import LESSONS
 from accord.cli.options import DryRun, Settings
 from accord.cli.toml import as_toml
-from accord.config import InputError, StageConfig, apply_settings, build, read_toml
+from accord.config import (
+    InputError,
+    StageConfig,
+    apply_settings,
+    build,
+    overridden,
+    read_toml,
+)
 from accord.runtime import artifacts
 
 COMMAND = "Stages, one by one"  # heading of these commands in `accord --help`
@@ -88,20 +95,28 @@ def _command(kind: str) -> Callable[..., None]:
             Path | None,
             typer.Option(metavar="FILE", help="Settings in TOML, or an artifact's config.json."),
         ] = None,
+        preset: Annotated[
+            str | None,
+            typer.Option(metavar="NAME", help="Settings under a name, where the stage has any."),
+        ] = None,
         dry_run: DryRun = False,
     ) -> None:
-        run_one(kind, inputs or [], out, resolve(kind, config, settings or []), dry_run=dry_run)
+        resolved = resolve(kind, config, settings or [], preset=preset)
+        run_one(kind, inputs or [], out, resolved, dry_run=dry_run)
 
     return command
 
 
-def resolve(kind: str, file: Path | None, settings: Sequence[str]) -> StageConfig:
-    """The config of one stage: defaults, then the file, then ``--set``."""
-    values: dict[str, Any] = {}
+def resolve(
+    kind: str, file: Path | None, settings: Sequence[str], *, preset: str | None = None
+) -> StageConfig:
+    """The config of one stage: defaults, then the preset, then the file, then ``--set``."""
+    values: dict[str, Any] = stages.preset(kind, preset) if preset is not None else {}
     if file is not None:
-        values = artifacts.read_json(file) if file.suffix == ".json" else read_toml(file)
-        if not isinstance(values, dict):
+        read = artifacts.read_json(file) if file.suffix == ".json" else read_toml(file)
+        if not isinstance(read, dict):
             raise InputError(f"`{file}` is not a table of settings; give a config.json or TOML")
+        values = overridden(values, read)
     plain = [setting.removeprefix(f"{kind}.") for setting in settings]
     return build(stages.load(kind).config, apply_settings(values, plain), where=f"[{kind}]")
 

@@ -175,8 +175,9 @@ def replaced_eos(
     Returns:
         Scores, some of them replaced.
 
-    Source: Ziegler et al. 2019, arXiv:1909.08593, section 2.4, where the penalty is 1. A response
-    worth less than −penalty is then paid for being cut off, which ``missing_eos`` avoids.
+    Source: openai/lm-human-preferences, lm_human_preferences/train_policy.py,
+    ``penalty_reward_value``, where the penalty is 1. A response worth less than −penalty is then
+    paid for being cut off, which ``missing_eos`` avoids.
 
     >>> replaced_eos(torch.tensor([1., 4.]), torch.tensor([True, False]), penalty=1.)
     tensor([ 1., -1.])

@@ -6,12 +6,14 @@ labelling never loads torch. The order is that of one iteration.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from accord.config import InputError, StageConfig, StageInputs, nearest
+from accord.config import InputError, StageConfig, StageInputs, nearest, read_toml
 from accord.runtime.artifacts import Run
 
-__all__ = ["STAGES", "Stage", "load", "needs_training"]
+__all__ = ["STAGES", "Stage", "load", "needs_training", "preset"]
 
 # What ``pip install accord[train]`` brings; without them the labelling stages still work.
 TRAINING_PACKAGES = {"torch", "transformers", "tokenizers", "safetensors", "jaxtyping"}
@@ -40,6 +42,22 @@ def load(kind: str) -> Stage:
     except ModuleNotFoundError as error:
         raise needs_training(error, kind) from error
     return Stage(kind, module.Config, module.Inputs, module.run)
+
+
+def preset(kind: str, name: str) -> dict[str, Any]:
+    """Settings of a stage under a name, such as the paper that they are from.
+
+    They are TOML files in the folder ``presets`` of the stage; settings beside one override it.
+
+    Raises:
+        InputError: the stage has no such preset; names the nearest.
+    """
+    files = {file.stem: file for file in (Path(__file__).parent / kind / "presets").glob("*.toml")}
+    if not files:
+        raise InputError(f"`{kind}` has no presets; remove `preset = {name}`")
+    if name not in files:
+        raise InputError(f"`{kind}` has no preset `{name}`{nearest(name, list(files))}")
+    return read_toml(files[name])
 
 
 def needs_training(error: ModuleNotFoundError, what: str) -> Exception:

@@ -187,7 +187,7 @@ def test_stages_in_toml_blocks_have_settings_that_exist(page):
             kind = values.get("stage", re.sub(r"_\d+$", "", name)) if name not in _HEAD else ""
             if kind in stages.STAGES:
                 stage = stages.load(kind)
-                settings = {k: v for k, v in values.items() if k not in ("stage", "inputs")}
+                settings = {k: v for k, v in values.items() if k not in pipeline.STAGE_KEYS}
                 build(stage.config, settings, where=f"{page.name} [{name}]")
                 assert set(values.get("inputs", {})) <= set(stage.inputs.model_fields), name
 
@@ -202,7 +202,7 @@ def test_run_files_have_settings_that_exist(file, tmp_path):
         if name in _HEAD:
             continue
         stage = stages.load(values.get("stage", re.sub(r"_\d+$", "", name)))
-        settings = {k: v for k, v in values.items() if k not in ("stage", "inputs")}
+        settings = {k: v for k, v in values.items() if k not in pipeline.STAGE_KEYS}
         build(stage.config, settings, where=f"{file.name} [{name}]")
         assert set(values.get("inputs", {})) <= set(stage.inputs.model_fields), name
 
