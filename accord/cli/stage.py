@@ -141,7 +141,7 @@ def run_one(
 def _table(title: str, fields: Sequence[FieldHelp]) -> Table:
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
     for heading in ("name", "type", "default", "meaning"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
     for field in fields:
         default = field.default or ("" if field.type == "table" else "needed")
         table.add_row(*(Text(cell) for cell in (field.name, field.type, default, field.meaning)))
