@@ -176,8 +176,8 @@ def _fit(votes: Votes, rankings: Sequence[Ranking] | None, wanted: Wanted) -> Fi
 def _rankings(votes: Votes) -> list[Ranking]:
     """Votes as rankings of two."""
     ranks = {1.0: (1, 2), 0.5: (1, 1), 0.0: (2, 1)}
-    kept = votes.where(votes.a != votes.b)
-    columns = (kept.a, kept.b, kept.outcome, kept.labeler, kept.prompt, kept.weight, kept.both_bad)
+    pairs = (votes.a, votes.b, votes.outcome)
+    of_votes = (votes.labeler, votes.prompt, votes.weight, votes.both_bad)
     labelers, prompts = dict(enumerate(votes.labelers)), dict(enumerate(votes.prompts))
     return [
         Ranking(
@@ -189,7 +189,7 @@ def _rankings(votes: Votes) -> list[Ranking]:
             both_bad=both_bad,
         )
         for a, b, outcome, labeler, prompt, weight, both_bad in zip(
-            *(column.tolist() for column in columns), strict=True
+            *(column.tolist() for column in (*pairs, *of_votes)), strict=True
         )
     ]
 

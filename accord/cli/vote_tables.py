@@ -1,5 +1,6 @@
 """What `accord rate` and `accord agreement` print for people."""
 
+import re
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
@@ -18,6 +19,8 @@ MODEL_NAMES = {
 }
 NEAR = 0.01  # to 0 or 1, where whole percents would hide what is left
 HALF_WINS = ("bradley_terry", "thurstone")
+# Orders to a terminal, and marks that turn the direction of what follows.
+NOT_SHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def print_ratings(found: dict[str, Any], votes: str) -> None:
@@ -26,7 +29,7 @@ def print_ratings(found: dict[str, Any], votes: str) -> None:
     by: dict[str, Any] = found.get("by", {})
     for column, parts in by.items():
         for name, part in parts.items():
-            console.print(Text(f"{column}: {name or 'none given'}", style="bold"))
+            console.print(_text(f"{column}: {name or 'none given'}", "bold"))
             _print_one(console, part, votes)
             console.print()
     if not by:
@@ -61,7 +64,7 @@ def _lead(found: dict[str, Any], votes: str) -> Text:
             parts.append(f"{found[key]:,} {one}{'s' if found[key] > 1 else ''}")
     parts.append(f"{100 * found['tie_rate']:.0f}% ties")
     parts.append(f"{100 * found['confidence']:g}% intervals")
-    return Text.assemble((votes, "bold"), ": ", ", ".join(parts))
+    return Text.assemble(_text(votes, "bold"), ": ", ", ".join(parts))
 
 
 def _ratings(rows: list[dict[str, Any]]) -> Table:
@@ -81,7 +84,7 @@ def _ratings(rows: list[dict[str, Any]]) -> Table:
             f"{row['votes']:,.0f}",
         ]
         cells += [_percent(row["both_bad_rate"])] if with_bad else []
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(_text(cell) for cell in cells))
     return table
 
 
@@ -101,7 +104,7 @@ def _neighbours(found: dict[str, Any]) -> Table | None:
         wins = row["p_a_beats_b"] if sign > 0 else 1 - row["p_a_beats_b"]
         more = needed.get((one["name"], other["name"]))
         table.add_row(
-            Text(f"{one['name']} over {other['name']}"),
+            _text(f"{one['name']} over {other['name']}"),
             _points(sign * row["difference"]),
             *(_points(end) for end in ends),
             _percent(wins),
@@ -124,7 +127,7 @@ def _covariates(found: dict[str, Any]) -> Table | None:
     table = _table("controlled for", "points", "low", "high", "meaning")
     for row in found["covariates"]:
         table.add_row(
-            Text(row["name"]),
+            _text(row["name"]),
             *(_points(row[key]) for key in ("points", "low", "high")),
             Text(MEANINGS.get(row["name"], "for a difference of 1")),
         )
@@ -147,14 +150,14 @@ def _print_notes(console: Console, found: dict[str, Any]) -> None:
         lines.append(_agreeing(found["agreement"]))
     console.print()
     for line in lines:
-        console.print(Text(line))
+        console.print(_text(line))
     _print_warnings(console, found["warnings"])
 
 
 def _print_warnings(console: Console, warnings: Iterable[dict[str, str]]) -> None:
     for row in warnings:
         console.print()
-        console.print(Text.assemble((f"{row['code']}: ", "bold yellow"), row["message"]))
+        console.print(Text.assemble((f"{row['code']}: ", "bold yellow"), _text(row["message"])))
         if row["advice"]:
             console.print(Text(f"  {row['advice']}", style="dim"))
 
@@ -174,7 +177,7 @@ def print_agreement(found: dict[str, Any], votes: str) -> None:
     """Every measure of agreement, then the labelers, those who agree least first."""
     console = Console(highlight=False)
     parts = [f"{found['n_votes']:,} votes", f"{found['n_labelers']:,} labelers"]
-    console.print(Text.assemble((votes, "bold"), ": ", ", ".join(parts)))
+    console.print(Text.assemble(_text(votes, "bold"), ": ", ", ".join(parts)))
     if found["agreement"] is None:
         console.print(Text("Nobody judged what somebody else judged: nothing to agree on."))
     else:
@@ -220,10 +223,20 @@ def _labelers(rows: list[dict[str, Any]]) -> Table:
         cells += [_percent(row["first_place_rate"]), _percent(row["tie_rate"])]
         if modelled:
             cells += [_decimal(row.get("discrimination")), _percent(row.get("careless"))]
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(_text(cell) for cell in cells))
     if len(rows) > MOST_ROWS:
         table.caption = f"and {len(rows) - MOST_ROWS} more: --json has all"
     return table
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Text of others, in which nothing gives orders to the terminal.
+
+    >>> _text("a\\x1b[31mb").plain
+    'a\\\\x1b[31mb'
+    """
+    shown = NOT_SHOWN.sub(lambda found: ascii(found.group())[1:-1], text)
+    return Text(shown, style=style)
 
 
 def _or(value: float | None, other: float) -> float:
@@ -240,7 +253,10 @@ def _table(first: str, *rest: str) -> Table:
 
 
 def _points(value: float | None) -> str:
-    return "–" if value is None else f"{value + 0.0:+,.0f}".replace("-", "−").replace("+0", "0")
+    if value is None:
+        return "–"
+    whole = round(value)
+    return f"{whole:+,}".replace("-", "−") if whole else "0"
 
 
 def _percent(value: float | None) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from accord.config import nearest
 from accord.data.vote_rows import Batch, Column
-from accord.ratings.votes import WINNERS, BoolArray, FloatArray, IntArray, log_ratio
+from accord.ratings.votes import MOST_WEIGHT, WINNERS, BoolArray, FloatArray, IntArray, log_ratio
 
 UNKNOWN = -1  # the number of a labeler, prompt or criterion that a row does not name
 WINNER_CODES = {winner: code for code, winner in enumerate(WINNERS)}
@@ -175,7 +175,7 @@ def _number(
             return math.nan
         try:
             number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         too_small = (number < 0 and not signed) or (number == 0 and above_zero)
         if too_small or not math.isfinite(number):
@@ -188,6 +188,12 @@ def _number(
 def _weights(batch: Batch) -> FloatArray:
     """Ones when no row has a weight; a row without one among rows that have one is a mistake."""
     weights = _each(batch, "weight", _number(batch, "weight"))
+    if (weights > MOST_WEIGHT).any():
+        row = int(np.argmax(weights > MOST_WEIGHT))
+        remedy = (
+            f"give at most {MOST_WEIGHT:g}: a vote that counts so often leaves no room for others"
+        )
+        raise batch.error_at("weight", row, f"is {weights[row]:g}", remedy)
     missing = np.isnan(weights)
     if missing.all():
         return np.ones(len(weights))
@@ -198,7 +204,7 @@ def _weights(batch: Batch) -> FloatArray:
 
 
 def _shown(value: Any) -> str:
-    text = str(value)
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(value)[:41])
     return f"`{text if len(text) <= 40 else text[:39] + '…'}`"  # noqa: PLR2004 - a line's worth
 
 

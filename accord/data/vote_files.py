@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from accord.config import InputError
 from accord.data.vote_columns import UNKNOWN, Vocabulary, VoteBatch, coded
-from accord.data.vote_rows import OPTIONAL, batches, ending, json_lines, parquet_rows
+from accord.data.vote_rows import LINES, OPTIONAL, batches, ending, json_lines, parquet_rows
 from accord.ratings.votes import (
     WINNERS,
     BoolArray,
@@ -32,6 +32,7 @@ from accord.ratings.votes import (
 from accord.records import LabeledComparison
 
 EXPORTED = ("comparisons-train.jsonl", "comparisons-test.jsonl")  # what `collect` writes
+IMPORTED = "comparisons.jsonl"  # what `accord import` writes
 LARGE = 5_000_000  # votes; kept in memory they and their names take about a gigabyte
 BYTES, PACKED = 150, 15  # of one vote in a text file, and after gzip
 
@@ -119,19 +120,19 @@ def vote_files(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    found = [path / name for name in EXPORTED if (path / name).is_file()]
+    found = [path / name for name in (*EXPORTED, IMPORTED) if (path / name).is_file()]
     found = [file for file in found if file.stat().st_size]
     if not found:
         raise InputError(
-            f"`{path}` holds neither `{EXPORTED[0]}` nor `{EXPORTED[1]}` with comparisons in it; "
-            "give a collect artifact or a file of votes"
+            f"`{path}` holds neither `{EXPORTED[0]}` nor `{EXPORTED[1]}` nor `{IMPORTED}` with "
+            "comparisons in it; give a collect artifact, an import or a file of votes"
         )
     return found
 
 
 def is_export(file: Path) -> bool:
     """True for a file of ``LabeledComparison`` records, by its first line."""
-    if ending(file) != ".jsonl" or not file.is_file():
+    if ending(file) not in LINES or not file.is_file():
         return False
     _, first = next(json_lines(file), (0, None))
     return isinstance(first, dict) and {"comparison", "preferences"} <= set(first)

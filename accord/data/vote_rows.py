@@ -1,6 +1,7 @@
 """Rows of vote files as columns, some thousand rows at a time.
 
-    .jsonl .jsonl.gz     one JSON object a line
+    .jsonl .jsonl.gz     one JSON object a line; also called .ndjson
+    .json .json.gz       a list of such objects, as arenas publish them, or one a line
     .csv .csv.gz .tsv    a header, then one row a line; comma, semicolon or tab between cells
     .parquet             needs pyarrow: pip install 'accord[parquet]'
 
@@ -51,8 +52,17 @@ OTHER_NAMES = {  # as arenas and British spelling have them
     "prompt_id": "prompt",
     "question_id": "prompt",
 }
-ENDINGS = (".jsonl", ".csv", ".tsv", ".parquet")
+ENDINGS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+LINES = (".jsonl", ".ndjson", ".json")
 DELIMITERS = ",;\t"
+IMPORTED = {  # columns by which a format of `accord import` is known -> its name
+    ("summaries", "choice"): "summaries",
+    ("message_tree_id",): "oasst",
+    ("a1", "a2", "votes"): "convincing-arguments",
+    ("completion_a", "completion_b", "preference"): "tulu",
+    ("chosen", "rejected"): "trl",
+}
+BOM = b"\xef\xbb\xbf"  # before the text of some editors
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,7 @@ class Batch:
 
     def error_at(self, column: str, row: int, what: str, remedy: str) -> InputError:
         """The sentence about one row."""
-        place = "row" if self.file.suffix == ".parquet" else "line"
+        place = {".parquet": "row", ".json": "entry"}.get(ending(self.file), "line")
         name = self.written.get(column, column)
         return InputError(f"`{self.file}` {place} {self.places[row]}: `{name}` {what}; {remedy}")
 
@@ -102,7 +112,7 @@ def batches(path: Path, optional: Sequence[str] = OPTIONAL) -> Iterator[Batch]:
             cannot be read; names the line.
     """
     readers: dict[str, Callable[[Path, Sequence[str]], Iterator[Batch]]] = {
-        ".jsonl": _of_lines,
+        **dict.fromkeys(LINES, _of_lines),
         ".csv": _of_cells,
         ".tsv": _of_cells,
         ".parquet": _of_parquet,
@@ -135,21 +145,32 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    """Number and value of every line that is not blank.
+    """Number and value of every line that is not blank, or of every entry of a list in ``.json``.
 
     Raises:
         InputError: the file cannot be read, or a line is not JSON.
     """
     with _readable(path), _opened(path) as file:
         for number, line in enumerate(file, start=1):
-            if not line.isspace():
+            text = line.removeprefix(BOM) if number == 1 else line
+            if ending(path) == ".json" and text.lstrip()[:1] == b"[":
+                yield from _entries(path, text + file.read())
+                return
+            if text and not text.isspace():
                 try:
-                    yield number, from_json(line)
+                    yield number, from_json(text)
                 except ValueError as error:
                     reason = str(error).partition(" at line ")[0]
                     raise InputError(
                         f"`{path}` line {number}: not JSON: {reason}; correct or remove the line"
                     ) from error
+
+
+def _entries(path: Path, text: bytes) -> Iterator[tuple[int, Any]]:
+    try:
+        yield from enumerate(from_json(text), start=1)
+    except ValueError as error:
+        raise InputError(f"`{path}` is not JSON: {error}; correct it") from error
 
 
 def _of_lines(path: Path, optional: Sequence[str]) -> Iterator[Batch]:
@@ -235,6 +256,8 @@ def _batch(
     columns = {}
     for ours, title in written.items():
         column = cells[title]
+        if ours == "labeler":
+            column = [_joined(value) for value in column]
         index: defaultdict[Any, int] = defaultdict()
         index.default_factory = index.__len__  # a new value gets the next number
         try:
@@ -247,6 +270,12 @@ def _batch(
             ) from error
         columns[ours] = Column(list(index), codes)
     return Batch(columns, places, path, written)
+
+
+def _joined(value: Any) -> Any:
+    """A judge given as several names, as a model with the name of its prompt, is one labeler."""
+    is_names = isinstance(value, list) and all(isinstance(part, str) for part in value)
+    return ", ".join(value) if is_names else value
 
 
 def parquet_rows(path: Path) -> int:
@@ -281,7 +310,7 @@ def _of_parquet(path: Path, optional: Sequence[str]) -> Iterator[Batch]:
         first = 1
         for batch in file.iter_batches(PARQUET_BATCH, columns=list(wanted.values())):
             columns = {
-                ours: _of_arrow(batch.column(title), f"`{path}`: `{title}`")
+                ours: _of_arrow(batch.column(title), f"`{path}`: `{title}`", ours)
                 for ours, title in wanted.items()
             }
             if batch.num_rows:
@@ -289,9 +318,11 @@ def _of_parquet(path: Path, optional: Sequence[str]) -> Iterator[Batch]:
             first += batch.num_rows
 
 
-def _of_arrow(array: Any, where: str) -> Column:
+def _of_arrow(array: Any, where: str, ours: str) -> Column:
     import pyarrow as pa  # noqa: PLC0415 - is installed when this is called
 
+    if ours == "labeler" and pa.types.is_list(array.type):
+        array = pa.array([_joined(value) for value in array.to_pylist()], pa.string())
     if pa.types.is_nested(array.type):
         raise InputError(f"{where} is a column of lists or tables; give text or numbers")
     if not pa.types.is_dictionary(array.type):
@@ -323,6 +354,12 @@ def _names(path: Path, titles: list[str], where: str) -> dict[str, str]:
         found[ours] = title
     for ours in NEEDED:
         if ours not in titles and ours not in found:
+            for telltale, form in IMPORTED.items():
+                if set(telltale) <= set(titles):
+                    raise InputError(
+                        f"`{path}` looks like the format `{form}`: make votes of it with `accord "
+                        f"import {form} {path} --out DIR`, then rate DIR"
+                    )
             close = nearest(ours, titles) if titles else ""
             raise InputError(
                 f"`{path}`: {where} has no `{ours}`{close}; votes need the columns "

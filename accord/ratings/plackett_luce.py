@@ -61,9 +61,9 @@ def fit_rankings(
     190.85
     """
     demand_prior(prior_sd)
-    votes = from_rankings([ranking for ranking in rankings if ranking.weight > 0])
+    votes = from_rankings(rankings)
     pairs = cells_of(votes, cluster=())
-    rankings = [ranking for ranking in rankings if ranking.weight > 0 and not ranking.both_bad]
+    rankings = [one for one in rankings if one.weight > 0 and not one.both_bad and _differ(one)]
     names, graph = pairs.names, graph_of(win_matrix(pairs))
     choices, sizes = choices_of(rankings, names)
     if prior_sd is None and not has_maximum(choices, len(names), len(sizes)):
@@ -104,6 +104,11 @@ def fit_rankings(
         both_bad=pairs.both_bad,
         ties=ties,
     )
+
+
+def _differ(ranking: Ranking) -> bool:
+    """False when all responses are of one policy: their order says nothing about it."""
+    return len(set(ranking.names)) > 1
 
 
 def _without_leader(

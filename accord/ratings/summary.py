@@ -89,8 +89,7 @@ def rating_summary(
     flip, problems = None, list(fit.problems)
     if isinstance(votes, Votes) and refit is not None and len(votes) <= MOST_SEARCHED:
         flip = fewest_votes(votes, fit, refit)
-        decider = one_labeler_decides(votes, fit, refit)
-        problems += [Problem(decider.code, decider.message)] if decider else []
+        problems += _decider(votes, fit, refit, confidence)
     first = {row.name for row in sorted(rows, key=lambda row: -row.rating)[:MOST_PAIRED]}
     chosen = [name for name in fit.names if name in first]
     return {
@@ -197,6 +196,22 @@ def _differences(fit: Fit, confidence: float, names: list[str]) -> list[dict[str
         | peeking.get((row.a, row.b), {})
         for row in differences(fit, confidence, among=names)
     ]
+
+
+def _decider(votes: Votes, fit: Fit, refit: Refit, confidence: float) -> list[Problem]:
+    """The one labeler behind a lead that the intervals show; an open lead rests on everybody."""
+    top, second = _ahead(fit)
+    lead = differences(fit, confidence, among=sorted({top, second}))
+    if not lead or lead[0].low <= 0 <= lead[0].high:
+        return []
+    found = one_labeler_decides(votes, fit, refit)
+    return [] if found is None else [Problem(found.code, found.message)]
+
+
+def _ahead(fit: Fit) -> list[str]:
+    """The first two of the largest group; the first twice when it is alone."""
+    group = max(fit.groups, key=len)
+    return (sorted(group, key=lambda name: -fit.strengths[fit.names.index(name)]) * 2)[:2]
 
 
 def _to_separate(fit: Fit, rows: tuple[Rating, ...], confidence: float) -> list[dict[str, Any]]:

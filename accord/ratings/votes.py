@@ -21,6 +21,7 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 WIN, TIE, LOSS = 1.0, 0.5, 0.0
+MOST_WEIGHT = 1e12  # of one vote; the squares of larger ones could not be added up
 WINNERS = {"a": WIN, "b": LOSS, "tie": TIE, "both_bad": TIE}
 
 
@@ -124,7 +125,7 @@ def from_rankings(rankings: Iterable[Ranking]) -> Votes:
 
     Raises:
         ValueError: no ranking, a ranking whose parts have different lengths or are fewer than
-            two, an order that is no permutation, a weight that is negative or not finite, or
+            two, an order that is no permutation, a weight outside 0 .. 1e12, or
             responses that are all bad and yet have different ranks.
 
     Source: Ouyang et al. 2022, arXiv:2203.02155, section 3.4 (all pairs of a ranking).
@@ -205,7 +206,7 @@ def from_columns(
 
     Raises:
         ValueError: columns of different lengths, no votes, an unknown outcome, a name that is
-            not text, a weight that is negative or not finite, an ``a_first`` that is not 0 or 1
+            not text, a weight outside 0 .. 1e12, an ``a_first`` that is not 0 or 1
             or a covariate that is infinite.
 
     Source: none needed; only a change of form.
@@ -226,8 +227,8 @@ def from_columns(
         raise ValueError("the columns must have the same length; one is shorter than another")
     if not n:
         raise ValueError("no votes: there is nothing to rate")
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        raise ValueError("a `weight` must be finite and not negative")
+    if not ((weights >= 0) & (weights <= MOST_WEIGHT)).all():
+        raise ValueError(f"a `weight` must be a number from 0 to {MOST_WEIGHT:g}")
     if not (np.isnan(shown) | (shown == 0) | (shown == 1)).all():
         raise ValueError("an `a_first` must be 1 or 0, or NaN when not known")
     turn = first > second
@@ -378,8 +379,8 @@ def _places(ranking: Ranking) -> list[int]:
         raise ValueError("a ranking needs at least two responses, each with a name and a rank")
     if ranking.lengths and len(ranking.lengths) != number:
         raise ValueError("`lengths` must have one entry a response")
-    if not (np.isfinite(ranking.weight) and ranking.weight >= 0):
-        raise ValueError("a `weight` must be finite and not negative")
+    if not 0 <= ranking.weight <= MOST_WEIGHT:
+        raise ValueError(f"a `weight` must be a number from 0 to {MOST_WEIGHT:g}")
     if ranking.both_bad and len(set(ranking.ranks)) > 1:
         raise ValueError("`both_bad` says that no response will do, but the ranks differ")
     if not ranking.shown_order:

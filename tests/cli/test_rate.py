@@ -54,6 +54,15 @@ def as_json(*words):
     return json.loads(text, parse_constant=no_constants)
 
 
+def test_names_give_no_orders_to_the_terminal(tmp_path):
+    rows = [{"a": "x\x1b[2J", "b": "\u202ey\nz", "winner": winner} for winner in "aab"]
+    status, text, _ = accord_command("rate", written(tmp_path / "v.jsonl", rows))
+    assert status == 0
+    assert "x\\x1b[2J" in text
+    assert "\\u202ey\\nz" in text
+    assert not {"\x1b", "\u202e"} & set(text)
+
+
 def test_the_json_has_the_promised_form(votes):
     found = as_json("rate", votes)
     assert (found["model"], found["n_votes"]) == ("bradley_terry", 600)

@@ -223,6 +223,13 @@ def test_rankings_that_found_all_bad_are_counted_and_move_nothing():
     assert [p.code for p in fit_rankings(bad).problems] == ["unplayed"]
 
 
+def test_one_policy_alone_and_nothing_that_counts():
+    for ranking in (Ranking(("x", "x"), (1, 2)), Ranking(("x", "x"), (1, 1), weight=0)):
+        fitted = fit_rankings([ranking] * 3)
+        assert (fitted.names, fitted.strengths.tolist()) == (("x",), [0])
+        assert [p.code for p in fitted.problems] == ["unplayed"]
+
+
 def test_one_labeler_who_decides_is_named():
     ann = [Ranking(("x", "y"), (1, 2), labeler="ann")] * 30
     others = [Ranking(("x", "y"), (2, 1), labeler=f"l{i}") for i in range(20)]
