@@ -124,9 +124,8 @@ def from_rankings(rankings: Iterable[Ranking]) -> Votes:
         lengths.
 
     Raises:
-        ValueError: no ranking, a ranking whose parts have different lengths or are fewer than
-            two, an order that is no permutation, a weight outside 0 .. 1e12, or
-            responses that are all bad and yet have different ranks.
+        ValueError: no ranking, or one whose parts have different lengths or are fewer than two,
+            an order is no permutation, a weight is outside 0 .. 1e12, or ranks of bad ones differ.
 
     Source: Ouyang et al. 2022, arXiv:2203.02155, section 3.4 (all pairs of a ranking).
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from accord.config import InputError
 from accord.data import vote_files, vote_rows
-from accord.data.formats import FORMATS
 from accord.data.vote_files import read_votes, vote_pieces
 from accord.records import (
     Comparison,
@@ -230,59 +229,6 @@ def test_a_row_that_cannot_be_used_is_named(tmp_path, row, sentence):
 def test_a_weight_that_leaves_no_room_for_others(tmp_path):
     path = as_jsonl(tmp_path / "v.jsonl", [GOOD | {"weight": 1}, GOOD | {"weight": 1e13}])
     assert "line 2: `weight` is 1e+13; give at most 1e+12" in refused(path)
-
-
-@pytest.mark.parametrize("name", ["v.json", "v.json.gz", "v.ndjson", "lines.json"])
-def test_a_list_of_objects_and_other_endings(tmp_path, name):
-    rows = [GOOD | {"labeler": "k"}, GOOD | {"winner": "b"}]
-    text = "\n".join(map(json.dumps, rows)) if name in ("v.ndjson", "lines.json") else None
-    data = (text or " " + json.dumps(rows, indent=1)).encode()
-    path = tmp_path / name
-    path.write_bytes(gzip.compress(data) if name.endswith("gz") else data)
-    votes = read_votes(path).votes
-    assert (votes.outcome.tolist(), votes.labelers) == ([1, 0], ("k",))
-
-
-def test_an_entry_of_a_list_that_cannot_be_used_is_named(tmp_path):
-    path = tmp_path / "v.json"
-    path.write_text(json.dumps([GOOD, GOOD | {"winner": "c"}], indent=1))
-    assert refused(path).startswith(f"`{path}` entry 2: `winner` is `c`")
-    path.write_text('[{"a": "x"')
-    assert refused(path).startswith(f"`{path}` is not JSON: ")
-    path.write_text("[]")
-    assert "holds no votes" in refused(path)
-
-
-def test_a_mark_of_the_editor_before_the_first_line(tmp_path):
-    path = as_jsonl(tmp_path / "v.jsonl", [GOOD] * 2)
-    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
-    assert len(read_votes(path)) == 2
-    path.write_bytes(b"\xef\xbb\xbf")
-    assert "holds no votes" in refused(path)
-
-
-def test_a_judge_with_several_names_is_one_labeler(tmp_path):
-    judges = [GOOD | {"judge": ["gpt-4", "pair-v2"]}, GOOD | {"judge": ["gpt-4", "pair-v2"]}]
-    assert read_votes(as_jsonl(tmp_path / "v.jsonl", judges)).votes.labelers == ("gpt-4, pair-v2",)
-    pytest.importorskip("pyarrow")
-    votes = read_votes(as_parquet(tmp_path / "v.parquet", judges)).votes
-    assert (votes.labelers, votes.labeler.tolist()) == (("gpt-4, pair-v2",), [0, 0])
-
-
-@pytest.mark.parametrize(
-    ("row", "form"),
-    [
-        ({"info": {}, "summaries": [], "choice": 1}, "summaries"),
-        ({"message_tree_id": "m", "prompt": {}}, "oasst"),
-        ({"chosen": "x", "rejected": "y"}, "trl"),
-        ({"a1": "x", "a2": "y", "votes": []}, "convincing-arguments"),
-        ({"model_a": "x", "completion_a": "", "completion_b": "", "preference": "tie"}, "tulu"),
-    ],
-)
-def test_a_file_for_import_is_told_so(tmp_path, row, form):
-    path = as_jsonl(tmp_path / "v.jsonl", [row])
-    assert f"`accord import {form} {path} --out DIR`, then rate DIR" in refused(path)
-    assert form in FORMATS
 
 
 def test_a_folder_of_an_import(tmp_path):
