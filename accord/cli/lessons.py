@@ -56,6 +56,16 @@ LESSONS = {
         "that nothing that begins alike is on both.",
         example="--inputs comparisons=harmless.jsonl.gz\n--out out/data",
     ),
+    "mix_comparisons": Lesson(
+        summary="Mix sets of comparisons: shares, weights, sizes, halves; leaks left out.",
+        takes="comparisons by name, in any format that import-data reads.",
+        makes="comparisons-train.jsonl, comparisons-test.jsonl and mixture.json.",
+        rule="a set gives its share of the training comparisons; the first ones by a hash, so that "
+        "a smaller mixture is part of a larger one. A set of weight 2 is there twice.",
+        example="--inputs comparisons.helpful=helpful.jsonl\n"
+        "--inputs comparisons.harmless=hh.jsonl\n"
+        "--set shares.helpful=0.7 --set shares.harmless=0.3 --out out/mixture",
+    ),
     "pretrain": Lesson(
         summary="Train a language model on plain text, from nothing or going on.",
         takes="documents, one JSON object a line; optionally a model to go on from.",

@@ -26,6 +26,13 @@ SECTION_OF = {subset: section for section, names in REWARD_BENCH.items() for sub
 MATHS = "math-prm"  # weighs as much as all code of its section together
 
 
+def has_sides(source: Source) -> bool:
+    """True for a folder that holds a training and a test side."""
+    return isinstance(source, Path) and all(
+        (source / f"comparisons-{side}.jsonl").is_file() for side in ("train", "test")
+    )
+
+
 def read_comparisons(source: Source, side: Side, tally: Tally) -> list[LabeledComparison]:
     """Every labeled comparison of a source.
 

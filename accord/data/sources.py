@@ -8,6 +8,7 @@
     prompt, response (or completion)     demonstrations, Accord's own among them
     messages                             a chat; Accord's own prompts among them
     title, body, answers                 Stack Exchange; also question, answers with pm_score
+    title, body, comments                posts of a forum; title, revisions: the history of a page
     message_tree_id, prompt              OpenAssistant trees; also message_id, replies
     comparison, preferences              Accord's own labeled comparisons
     prompt / question / turns / instruction, or a line that is just text: prompts
@@ -27,7 +28,7 @@ from accord.data.chat import parse_dialogue
 from accord.data.files import Row, Source, rows
 from accord.data.threads import Answer, Tally, Thread, prompt_of
 from accord.data.trees import tree_threads
-from accord.data.voted_answers import voted_thread
+from accord.data.voted_answers import edit_history, forum_thread, voted_thread
 from accord.records import Demonstration, LabeledComparison, Message, Prompt
 
 Form = Callable[[Row, Tally], Iterator[Thread]]
@@ -229,6 +230,8 @@ FORMS: tuple[tuple[set[str], Form], ...] = (  # the first whose keys a row has
     ({"chosen", "rejected"}, _dialogues),
     ({"answers", "title"}, voted_thread),
     ({"answers", "question"}, voted_thread),
+    ({"comments", "title"}, forum_thread),
+    ({"revisions", "title"}, edit_history),
     ({"instruction", "instances"}, _instances),
     ({"instruction", "output"}, _instruction_and_output),
     ({"prompt", "response"}, _demonstration),

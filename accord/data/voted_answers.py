@@ -1,9 +1,10 @@
-"""Questions whose answers carry votes: what Stack Exchange says about preferences.
+"""What the public says about preferences: votes on answers and comments, and edits taken back.
 
     score = −1                          when there are more votes against than for
     score = round(log₂(1 + votes)) + (1 if the asker accepted the answer)   otherwise
 
-Answers to one question are ranked by score; equal scores say nothing.
+Answers to one question, and comments below one post, are ranked by score; equal scores say nothing.
+In the history of a page, a revision that was reverted is worse than the one that stood before it.
 
 Source: Askell et al. 2021, arXiv:2112.00861, as quoted on the card of the data set
 ``HuggingFaceH4/stack-exchange-preferences``.
@@ -37,12 +38,7 @@ def voted_thread(row: Row, tally: Tally) -> Iterator[Thread]:
     if "question" not in row.values and "body" in row.values:
         asked = f"{asked}\n\n{row.text('body')}"
     found = [(_score(row, answer), _text(row, answer)) for answer in row.items("answers")]
-    answers = [(points, text) for points, text in found if text]
-    tally.leave_out("empty", len(found) - len(answers))
-    scores = sorted({points for points, _ in answers}, reverse=True)
-    ranked = tuple(Answer(text, rank=scores.index(points) + 1) for points, text in answers)
-    prompt = prompt_of([Message(role="user", content=asked)], kind=row.source)
-    yield Thread(prompt, ranked, labeler=row.source)
+    yield from _ranked(row, asked, found, tally)
 
 
 def _text(row: Row, answer: dict[str, Any]) -> str:
@@ -59,3 +55,45 @@ def _score(row: Row, answer: dict[str, Any]) -> int:
             accepted = bool(answer.get("accepted") or answer.get("is_accepted"))
             return value if key == "pm_score" else score(value, is_accepted=accepted)
     raise row.error("an answer has no whole number under `score`")
+
+
+def forum_thread(row: Row, tally: Tally) -> Iterator[Thread]:
+    """The thread of one post of a forum, its comments ranked by their votes."""
+    asked = row.text("title")
+    if isinstance(row.values.get("body"), str) and row.text("body"):
+        asked = f"{asked}\n\n{row.text('body')}"
+    comments = row.items("comments")
+    found = [(_score(row, comment), _text(row, comment)) for comment in comments]
+    yield from _ranked(row, asked, found, tally)
+
+
+def edit_history(row: Row, tally: Tally) -> Iterator[Thread]:
+    """One thread for every revision of a page that was taken back.
+
+    The revision that stood before it is the better answer, the reverted one the worse. A first
+    revision has none before it.
+    """
+    standing = ""
+    for revision in row.items("revisions"):
+        text, is_reverted = _text(row, revision), revision.get("reverted", False)
+        if not isinstance(is_reverted, bool):
+            raise row.error("`reverted` of a revision is neither true nor false")
+        if not is_reverted:
+            standing = text
+        elif not text or not standing:
+            tally.leave_out("empty")
+        elif text == standing:
+            tally.leave_out("same_texts")
+        else:
+            prompt = prompt_of([Message(role="user", content=row.text("title"))], kind=row.source)
+            answers = (Answer(standing, rank=1), Answer(text, rank=2))
+            yield Thread(prompt, answers, labeler=row.source)
+
+
+def _ranked(row: Row, asked: str, found: list[tuple[int, str]], tally: Tally) -> Iterator[Thread]:
+    answers = [(points, text) for points, text in found if text]
+    tally.leave_out("empty", len(found) - len(answers))
+    scores = sorted({points for points, _ in answers}, reverse=True)
+    ranked = tuple(Answer(text, rank=scores.index(points) + 1) for points, text in answers)
+    prompt = prompt_of([Message(role="user", content=asked)], kind=row.source)
+    yield Thread(prompt, ranked, labeler=row.source)

@@ -87,6 +87,12 @@ def _import_data() -> ModuleType:
     return import_data
 
 
+def _mix_comparisons() -> ModuleType:
+    from accord.stages import mix_comparisons
+
+    return mix_comparisons
+
+
 def _pretrain() -> ModuleType:
     from accord.stages import pretrain
 
@@ -193,6 +199,7 @@ STAGES: dict[str, Callable[[], ModuleType]] = {
     "world": _world,
     "many_worlds": _many_worlds,
     "import_data": _import_data,
+    "mix_comparisons": _mix_comparisons,
     "pretrain": _pretrain,
     "sft": _sft,
     "sample": _sample,

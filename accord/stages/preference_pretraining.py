@@ -3,19 +3,20 @@
 model, public comparisons  ->  preference model, pretrained
 docs/stages/preference_pretraining.md
 Follows Askell et al. 2021 (arXiv:2112.00861): a pairwise loss with the next-token loss on the
-better response added, one epoch. Differs from it in: comparisons are used as they are ranked and
-are not made binary, since no token says GOOD or BAD in the conversation format.
+better response added, one epoch. Comparisons are used as they are ranked, or each as two of one
+answer called good and bad (``form = "binary"``), of which people preferred the one they meant.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from accord.config import InputError, StageConfig, StageInputs, memory_only
+from accord.data.binarised import binarised
 from accord.data.chat import render_prompt
 from accord.data.encode import LongPrompts
 from accord.data.preferences import Ties
@@ -60,6 +61,7 @@ class Config(StageConfig):
     ties: Ties = "drop"  #: equal ranks: left out, or half a win each way
     minimum_strength: int = Field(default=1, ge=1, le=4)  #: weaker preferences are left out
     test_fraction: float = Field(default=0.05, gt=0, lt=1)  #: share of prompts held out
+    form: Literal["ranked", "binary"] = "ranked"  #: as ranked, or each answer called good and bad
     confidence: float = Field(default=0.95, gt=0, lt=1)  #: of every interval
     calibration_bins: int = Field(default=5, ge=1)  #: between probabilities .5 and 1
     checkpoint_every: int = memory_only(100, ge=1)  #: optimizer steps
@@ -165,7 +167,7 @@ def _side(path: Path, side: str, config: Config) -> Iterator[LabeledComparison]:
         text = render_prompt(labeled.comparison.prompt)
         if split_of(text, fraction=config.test_fraction, seed=config.seed) == side:
             chosen += 1
-            yield labeled
+            yield from binarised(labeled) if config.form == "binary" else (labeled,)
     if not chosen:
         raise InputError(
             f"`test_fraction` = {config.test_fraction} leaves no {side} comparisons out of "

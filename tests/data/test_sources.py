@@ -52,6 +52,15 @@ COMPARISONS = {
         "title": "Hi",
         "answers": [{"score": 5, "text": "Good"}, {"score": 0, "text": "Bad"}],
     },
+    "forum": {
+        "title": "Hi",
+        "body": "",
+        "comments": [{"score": -2, "text": "Bad"}, {"score": 1, "text": "Good"}],
+    },
+    "history": {
+        "title": "Hi",
+        "revisions": [{"text": "Good"}, {"text": "Bad", "reverted": True}],
+    },
     "hub votes": {
         "question": "Hi",
         "answers": [{"pm_score": 3, "text": "Good"}, {"pm_score": -1, "text": "Bad"}],
@@ -63,7 +72,7 @@ COMPARISONS = {
 def test_every_kind_of_comparison(tmp_path, name):
     (thread,), tally = read(tmp_path, COMPARISONS[name])
     assert messages(thread) == [("user", "Hi")]
-    assert answers(thread) == PAIR
+    assert sorted(answers(thread), key=lambda answer: answer[1]) == PAIR
     assert thread.labeler == thread.prompt.kind == "made-up"
     assert tally == {"rows": 1}
 
@@ -286,3 +295,35 @@ def test_of_a_comparison_the_better_conversation_is_a_document(tmp_path):
     path = tmp_path / "hh.jsonl"
     path.write_text(json.dumps(COMPARISONS["hh"]))
     assert documents_of(path)[0] == [{"messages": [USER, answer("Good")]}]
+
+
+def test_the_history_of_a_page(tmp_path):
+    """Two in a row are taken back: both are worse than what stood before; the first has nothing."""
+    texts = [
+        ("spam", True),
+        ("one", False),
+        ("x", True),
+        ("y", True),
+        ("two", False),
+        ("two", True),
+    ]
+    row = {"title": "T", "revisions": [{"text": t, "reverted": r} for t, r in texts]}
+    found, tally = read(tmp_path, row)
+    assert [answers(thread) for thread in found] == [
+        [("one", 1), ("x", 2)],
+        [("one", 1), ("y", 2)],
+    ]
+    assert tally == {"rows": 1, "left_out/empty": 1, "left_out/same_texts": 1}
+    row["revisions"][0]["reverted"] = "yes"
+    with pytest.raises(InputError, match="neither true nor false"):
+        read(tmp_path, row)
+
+
+def test_comments_of_a_forum(tmp_path):
+    """Scores of 0, 1 and 7 votes: 0, 1 and 3; an empty comment is left out."""
+    rows = [(0, "none"), (7, "many"), (1, "one"), (3, " ")]
+    row = {"title": "T", "body": "B", "comments": [{"score": n, "text": t} for n, t in rows]}
+    (thread,), tally = read(tmp_path, row)
+    assert messages(thread) == [("user", "T\n\nB")]
+    assert answers(thread) == [("none", 3), ("many", 1), ("one", 2)]
+    assert tally["left_out/empty"] == 1

@@ -210,6 +210,7 @@ def test_a_stage_that_labels_needs_no_torch(kind):
         "world",
         "many_worlds",
         "import_data",
+        "mix_comparisons",
         "publish",
         "simulate_labelers",
         "collect",

@@ -213,6 +213,7 @@ def test_killed_and_resumed_is_as_if_straight(few, quick, tmp_path, monkeypatch)
         {"context": 16},
         {"minimum_strength": 3},
         {"test_fraction": 0.5},
+        {"form": "binary"},
         {"confidence": 0.5},
         {"calibration_bins": 2},
     ],
