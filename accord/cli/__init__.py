@@ -16,6 +16,7 @@ from accord.cli import (
     serve,
     simulate,
     stage,
+    study,
     verify,
 )
 
@@ -56,6 +57,7 @@ app.command("simulate")(simulate.simulate)
 app.command("import")(import_.import_)
 app.command("export")(export.export)
 app.command("agreement")(agreement.agreement)
+app.add_typer(study.app, name="study")
 stage.register(app, {"rate": rate.rate})
 
 

@@ -1,0 +1,137 @@
+"""One self-contained page about a study of preference pretraining: curves, gains, and a verdict.
+
+Made from ``study.json``, so that the page never says anything else.
+"""
+
+import math
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from accord.reports.axes import Axis, Tick, axis_for, fitted_rate_axis
+from accord.reports.estimates import PERCENT, Estimate, Unit, count
+from accord.reports.figures_curves import CurveChart, Point, Series, curve_chart
+from accord.reports.figures_intervals import IntervalChart, Row, interval_chart
+from accord.reports.html import content_security_policy, environment, write_page
+from accord.reports.votes_sections import ORIGIN
+
+LABELS = {
+    "none": ("no pretraining", "tone-0"),
+    "ranked": ("ranked pairs", "tone-1"),
+    "binary": ("binarised pairs", "tone-2"),
+}
+GAIN = Unit(decimals=1, scale=100, suffix="%", signed=True)
+ROOM = 0.06  # of the axis, on either side: intervals of neighbours must not be drawn on the frame
+SHIFT = 0.012  # of the axis, so that intervals of one size stand side by side
+
+
+@dataclass(frozen=True)
+class StudyPage:
+    """Everything that the template prints."""
+
+    headline: str
+    confidence: str
+    keys: list[tuple[str, str]]
+    legend: list[tuple[str, str]]
+    curve: CurveChart
+    gains: IntervalChart
+
+
+def write_pmp_study(path: Path, found: dict[str, Any]) -> Path:
+    """Draw a study.
+
+    Args:
+        path: of the page.
+        found: what ``study.json`` holds.
+
+    Raises:
+        InputError: the page cannot be written there.
+    """
+    votes = max(row["accuracy"]["n"] for row in found["arms"]["none"]) // found["seeds"]
+    page = StudyPage(
+        headline=_headline(found),
+        confidence=f"{100 * found['confidence']:g}%",
+        keys=[
+            ("seeds", count(found["seeds"])),
+            ("held-out votes", count(votes)),
+            ("comparisons at most", count(max(found["sizes"]))),
+        ],
+        legend=[(tone, label) for label, tone in LABELS.values()],
+        curve=_curve(found),
+        gains=_gains(found),
+    )
+    templates = resources.files("accord.reports") / "templates"
+    css = "".join((templates / name).read_text("utf-8") for name in ("style.css", "votes.css"))
+    template = environment().get_template("pmp_study.html")
+    text = template.render(page=page, css=Markup(css), policy=content_security_policy(css))
+    return write_page(path, text)
+
+
+def _headline(found: dict[str, Any]) -> str:
+    """Where pretraining is shown to help, whichever way it was done, and no more than that."""
+    helped = {"above": set[int](), "below": set[int]()}
+    for arm in ("ranked", "binary"):
+        for row in found["arms"][arm]:
+            verdict = _estimate(row["gain"]).verdict(0.0)
+            if verdict in helped:
+                helped[verdict].add(row["size"])
+    if helped["above"]:
+        sizes = ", ".join(count(size) for size in sorted(helped["above"]))
+        return f"Preference pretraining helps with {sizes} comparisons"
+    if helped["below"]:
+        sizes = ", ".join(count(size) for size in sorted(helped["below"]))
+        return f"Preference pretraining harms with {sizes} comparisons"
+    return "Preference pretraining is not shown to help"
+
+
+def _estimate(raw: dict[str, Any]) -> Estimate:
+    return Estimate(raw["value"], raw["low"], raw["high"], raw["n"], ORIGIN, GAIN)
+
+
+def _curve(found: dict[str, Any]) -> CurveChart:
+    sizes = found["sizes"]
+    low, high = math.log10(min(sizes)), math.log10(max(sizes))
+    width = max(high - low, 1e-6)
+    low, high = low - ROOM * width, high + ROOM * width
+    bare = Axis(low, high, ())
+    x = Axis(low, high, tuple(Tick(bare.at(math.log10(n)), count(n)) for n in sizes))
+    series = []
+    for number, (arm, (label, tone)) in enumerate(LABELS.items()):
+        points = tuple(
+            Point(
+                math.log10(row["size"]) + (number - 1) * SHIFT * width,
+                row["accuracy"]["value"],
+                row["accuracy"]["low"],
+                row["accuracy"]["high"],
+                size=4.0,
+                title=f"{label}, {count(row['size'])}: {100 * row['accuracy']['value']:.1f}%",
+            )
+            for row in found["arms"][arm]
+        )
+        series.append(Series(label, tone, points))
+    ends = [v for one in series for p in one.points for v in (p.y, p.low, p.high)]
+    return curve_chart(
+        series,
+        title="Held-out accuracy",
+        x_label="training comparisons",
+        y_label="held-out accuracy",
+        x=x,
+        y=fitted_rate_axis(ends),
+    )
+
+
+def _gains(found: dict[str, Any]) -> IntervalChart:
+    rows: list[Row] = []
+    for arm in ("ranked", "binary"):
+        label, tone = LABELS[arm]
+        for place, row in enumerate(found["arms"][arm]):
+            text = f"{count(row['size'])} comparisons"
+            gain, narrow = _estimate(row["gain"]), _estimate(row["gain_of_these_seeds"])
+            first = place == 0 and bool(rows)
+            note = f"{label}; these seeds only: {narrow.interval}"
+            rows.append(Row(text, gain, tone=tone, note=note, starts_group=first))
+    axis = axis_for((v for row in rows for v in row.ends), include=(0.0,), unit=PERCENT)
+    return interval_chart(rows, axis, heading="gain", references=[(0.0, "no gain")])
