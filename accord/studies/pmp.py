@@ -80,8 +80,7 @@ def run_table(sources: Sources, design: Design, title: str) -> dict[str, Any]:
     for seed in range(design.seeds):
         for size in design.sizes:
             name = f"mix_{size}_{seed}"
-            inputs = {"comparisons": {TARGET: "data"}}
-            mixed = _table("mix_comparisons", inputs, design)
+            mixed = _table("mix_comparisons", {"comparisons": {TARGET: "data"}}, design)
             tables[name] = mixed | {"size": size, "seed": seed}
             for arm, start in starts.items():
                 tables |= _trained(arm, start, (size, seed), design)
