@@ -27,6 +27,12 @@ from accord.reports.preference_model_figures import (
 COMMAND = "accord evaluate-preference-model"
 RULES = {"longer_wins": "the longer one", "bag_of_words": "a bag of words", "tf_idf": "tf-idf"}
 
+LEFT_OUT = {
+    "too_long": "with a conversation beyond the context",
+    "undecided": "that nobody decided",
+    "identical": "whose responses are all the same",
+}
+
 
 @dataclass(frozen=True)
 class SetPart:
