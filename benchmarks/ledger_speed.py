@@ -27,7 +27,7 @@ from accord.store.specs import ProjectSpec
 PROJECT = "big"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 VOTES_WANTED = 3
-LABELERS = 50
+LABELERS = 50  # who gave the votes
 POLICIES = ("sft", "ppo_1", "ppo_2", "ppo_3")
 CHUNK = 20_000
 TEXT = "A response of some length, as people compare them: about forty words or so. " * 3

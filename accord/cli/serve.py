@@ -1,5 +1,6 @@
 """``accord serve``: the labelling server."""
 
+import gc
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,6 +79,7 @@ def serve(
         socket = config.bind_socket()
         bound = f"http://{'localhost' if host == '127.0.0.1' else host}:{socket.getsockname()[1]}"
         _greet(store, settings.url or bound, sample=sample, token_file=token_file)
+        gc.freeze()  # what is there now stays: nobody waits while it is looked through for garbage
         uvicorn.Server(config).run(sockets=[socket])
 
 

@@ -49,6 +49,7 @@ def save(session: Session, task_id: str, body: str, *, labeler: str, now: dateti
         session.execute(insert(tables.drafts), {**here, **values})
     else:
         session.execute(update(tables.drafts).where(_DRAFT.task_id == task_id).values(**values))
+    leases.forget(session, task_id)
     if row.state == tables.LEASED:
         settings = projects.get(session, row.project_id).spec.settings
         until = now + timedelta(seconds=settings.lease_seconds)
@@ -68,3 +69,4 @@ _DROP = delete(tables.drafts).where(_DRAFT.task_id == bindparam("of"))
 def drop(session: Session, task_id: str) -> None:
     """Forget the draft of a task that was answered."""
     session.execute(_DROP, {"of": task_id})
+    leases.forget(session, task_id)

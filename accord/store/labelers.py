@@ -78,6 +78,11 @@ def locked(session: Session, name: str) -> Labeler:
     return known
 
 
+def is_locked(session: Session, person: Labeler) -> bool:
+    """True if this transaction has locked a labeler: what is the labeler's stays as it was read."""
+    return _key(person.name) in session.info
+
+
 def forget(session: Session, name: str) -> None:
     """Read a labeler that was locked anew at the next look: its row has changed."""
     session.info.pop(_key(name), None)

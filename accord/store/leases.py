@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from accord.config import InputError
 from accord.records import Item, Purpose
 from accord.store import balance, events, items, places, tables
-from accord.store.labelers import Labeler
+from accord.store.labelers import Labeler, is_locked
 from accord.store.specs import ProjectSpec, TaskKind
 from accord.store.tables import EXPIRED, LEASED, SHOW
 
@@ -159,6 +159,11 @@ _HELD = (
 _ONE = _columns().where(
     _ASSIGNMENT.task_id == bindparam("of"), _ASSIGNMENT.labeler_id == bindparam("person")
 )
+_ANY_EXPIRED = (  # one look into the index; joining all labelers at each vote costs more
+    select(_ASSIGNMENT.task_id)
+    .where(IS_LEASED, _ASSIGNMENT.expires_at <= bindparam("now"))
+    .limit(1)
+)
 _EXPIRED = (
     select(
         _ASSIGNMENT.task_id,
@@ -188,8 +193,25 @@ def held(session: Session, spec: ProjectSpec, person: Labeler) -> Task | None:
 
 
 def find(session: Session, task_id: str, person: Labeler) -> Row[Any] | None:
-    """The assignment of a task of this labeler with its item's payload and draft, or None."""
-    return session.execute(_ONE, {"of": task_id, "person": person.id}).one_or_none()
+    """The assignment of a task of this labeler with its item's payload and draft, or None.
+
+    A transaction that has locked the labeler reads it once.
+    """
+    known: Row[Any] | None = session.info.get(_key(task_id))
+    if known is None or known.labeler_id != person.id:
+        known = session.execute(_ONE, {"of": task_id, "person": person.id}).one_or_none()
+        if known is not None and is_locked(session, person):
+            session.info[_key(task_id)] = known
+    return known
+
+
+def forget(session: Session, task_id: str) -> None:
+    """Read a task anew at the next look: its assignment or its draft has changed."""
+    session.info.pop(_key(task_id), None)
+
+
+def _key(task_id: str) -> tuple[str, str]:
+    return "task", task_id
 
 
 def task_of(row: Row[Any], spec: ProjectSpec) -> Task:
@@ -218,6 +240,7 @@ def put(
     """Say what became of a task."""
     values = {"of": task_id, "to": state, "until": until, "by_answer": answer_id}
     session.execute(_SET, values)
+    forget(session, task_id)
 
 
 def free(session: Session, row: Row[Any], state: str, *, now: datetime) -> None:
@@ -230,6 +253,8 @@ def free(session: Session, row: Row[Any], state: str, *, now: datetime) -> None:
 
 def return_expired(session: Session, now: datetime) -> None:
     """Give the places of leases that have ended back to the queue."""
+    if session.execute(_ANY_EXPIRED, {"now": now}).first() is None:
+        return
     rows: Sequence[Any] = session.execute(_EXPIRED, {"now": now}).all()
     for row in rows:
         free(session, row, EXPIRED, now=now)

@@ -30,6 +30,7 @@ _COLUMNS = (
     _PROJECT.created_at,
 )
 _ONE = select(*_COLUMNS).where(_PROJECT.id == bindparam("of"))
+_LOCK = _ONE.with_for_update()
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def change(session: Session, spec: ProjectSpec, *, now: datetime, by: str = "") 
         .where(_PROJECT.id == spec.id)
         .values(version=version, spec=_text(spec), closed=spec.closed)
     )
+    session.info.pop(_key(spec.id))
     _event(session, spec, version, now=now, by=by)
     places.refill(session, spec, now=now)
     return get(session, spec.id)
@@ -107,10 +109,15 @@ def get(session: Session, project_id: str, *, lock: bool = False) -> Project:
 
 
 def find(session: Session, project_id: str, *, lock: bool = False) -> Project | None:
-    """A project as it is now, or None."""
-    statement = _ONE.with_for_update() if lock else _ONE
-    row = session.execute(statement, {"of": project_id}).one_or_none()
-    return None if row is None else _project(row)
+    """A project as it is now, or None; a transaction sees it in one state."""
+    known: Project | None = session.info.get(_key(project_id))
+    if known is not None and not lock:
+        return known
+    row = session.execute(_LOCK if lock else _ONE, {"of": project_id}).one_or_none()
+    if row is None:
+        return None
+    session.info[_key(project_id)] = found = _project(row)
+    return found
 
 
 def list_(session: Session) -> list[Project]:
@@ -190,6 +197,10 @@ def _event(session: Session, spec: ProjectSpec, version: int, *, now: datetime, 
         "body": {"by": by, "version": version, "spec": spec.model_dump(mode="json", by_alias=True)},
     }
     events.append(session, PROJECT, f"{spec.id}:{version}", now=now, values=values)
+
+
+def _key(project_id: str) -> tuple[str, str]:
+    return "project", project_id
 
 
 def _text(spec: ProjectSpec) -> str:

@@ -1,17 +1,18 @@
 """Open a store, bring its tables up to date, and give transactions.
 
-SQLite by default: one file, write-ahead log, ``synchronous=FULL``: a committed answer survives
-``kill -9`` of any process and, as far as the disk keeps its promises, a power cut. That costs one
-wait for the disk at each commit (0.2 ms measured on an SSD). Work that can be done again, such as
-simulated labelling, opens with ``power_safe=False`` (``synchronous=NORMAL``): ``kill -9`` still
-takes nothing, a power cut may take the last moments, and neither corrupts the file.
+SQLite by default: one file and its write-ahead log, which is on the disk before a transaction is
+said to be done (``disk.py``): a committed answer survives ``kill -9`` of any process and, as far
+as the disk keeps its promises, a power cut. Work that can be done again, such as simulated
+labelling, opens with ``power_safe=False``: ``kill -9`` still takes nothing, a power cut may take
+the last moments, and neither corrupts the file.
 Writers take the write lock when they begin, so that two of them wait for each other instead of
 failing half way. Any other SQLAlchemy URL is passed on; PostgreSQL is tested.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,14 +24,32 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
 from accord.config import InputError
+from accord.store import disk
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_WAIT_SECONDS = 60  # how long a writer waits for the other writers of a SQLite file
 CACHE_KILOBYTES = (
     16_000  # of one connection; the indexes of a large ledger are read again and again
 )
+CONNECTIONS, MORE_CONNECTIONS = 16, 32  # kept open, and opened besides under load
 MIGRATION_LOCK = 4_107_733  # PostgreSQL advisory lock: only one process changes the tables
 LATER = {"read_later": True}  # marks connections that take no write lock when they begin
+
+
+class _Statements(Session):
+    """A session of one transaction; its statements go straight to the connection: half the way."""
+
+    _straight: Connection | None = None
+
+    def execute(self, statement: Any, params: Any = None) -> Any:  # type: ignore[override]  # fewer
+        """Run one statement in the transaction."""
+        if self._straight is None:
+            self._straight = self.connection()
+        return self._straight.execute(statement, params)
+
+    def scalars(self, statement: Any, params: Any = None) -> Any:  # type: ignore[override]  # fewer
+        """Run one statement; the first column of its rows."""
+        return self.execute(statement, params).scalars()
 
 
 @dataclass(frozen=True)
@@ -38,20 +57,30 @@ class Store:
     """An open store. Use as a context manager, so that the database is closed in the end."""
 
     engine: Engine
+    log: disk.Log | None = None  #: that a commit waits for; None where the database sees to that
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """One transaction that may write: commits at the end, rolls back on any exception.
 
         Functions of the store may remember in ``Session.info`` what the transaction has locked.
+        SQLite has one writer, and who must wait for it asks again after ever longer pauses; among
+        the threads of this process a lock wakes the next one at once. PostgreSQL needs no lock.
         """
-        with Session(self.engine) as session, session.begin():
+        if self.engine.dialect.name != "sqlite":
+            with _Statements(self.engine) as session, session.begin():
+                yield session
+            return
+        with self._turn, _Statements(self.engine) as session, session.begin():
             yield session
+        if self.log is not None:
+            self.log.wait()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """One consistent view of the ledger, that blocks no writer. What it writes is dropped."""
-        with Session(self.engine.execution_options(**LATER)) as session:
+        with _Statements(self.engine.execution_options(**LATER)) as session:
             yield session
             session.rollback()
 
@@ -80,13 +109,13 @@ def open_store(url: str, *, power_safe: bool = True) -> Store:
     """
     location = _location(url)
     try:
-        engine = create_engine(location)
+        engine = create_engine(location, **_pool(location))
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise InputError(
             f"cannot open the store `{location}`: {error}; install the database's driver"
         ) from error
     if location.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite_safely if power_safe else _prepare_sqlite)
+        event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     try:
         with engine.begin() as connection:
@@ -100,7 +129,11 @@ def open_store(url: str, *, power_safe: bool = True) -> Store:
     except InputError:
         engine.dispose()
         raise
-    return Store(engine)
+    is_sqlite = location.get_backend_name() == "sqlite"
+    log = disk.log_of(location.database) if is_sqlite and power_safe else None
+    if log is not None:
+        log.wait()
+    return Store(engine, log)
 
 
 def _location(url: str) -> URL:
@@ -115,18 +148,23 @@ def _location(url: str) -> URL:
         ) from error
 
 
+def _pool(location: URL) -> dict[str, int]:
+    """How many connections stay open; a file in memory is one connection."""
+    is_in_memory = location.get_backend_name() == "sqlite" and location.database in (
+        None,
+        "",
+        ":memory:",
+    )
+    return {} if is_in_memory else {"pool_size": CONNECTIONS, "max_overflow": MORE_CONNECTIONS}
+
+
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun by _begin_sqlite, not by the driver
     connection.execute(f"PRAGMA busy_timeout={LOCK_WAIT_SECONDS * 1000}")
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
+    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    connection.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'wal' else 'FULL'}")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute(f"PRAGMA cache_size=-{CACHE_KILOBYTES}")
-
-
-def _prepare_sqlite_safely(connection: Any, record: object) -> None:
-    _prepare_sqlite(connection, record)
-    connection.execute("PRAGMA synchronous=FULL")
 
 
 def _begin_sqlite(connection: Connection) -> None:

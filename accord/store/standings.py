@@ -1,6 +1,6 @@
 """How a labeler stands in a project: past the entry test or not, and how much it was given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal
@@ -9,7 +9,7 @@ from sqlalchemy import Update, bindparam, case, insert, select, update
 from sqlalchemy.orm import Session
 
 from accord.store import tables
-from accord.store.labelers import Labeler
+from accord.store.labelers import Labeler, is_locked
 from accord.store.specs import ProjectSpec
 
 State = Literal["screening", "waiting", "ready", "failed"]
@@ -54,15 +54,14 @@ class Standing:
 
 def find(session: Session, spec: ProjectSpec, person: Labeler) -> Standing:
     """How a labeler stands, whether it began or not."""
-    row = session.execute(_ONE, {"project": spec.id, "person": person.id}).one_or_none()
-    return _at_first(spec) if row is None else Standing(*row)
+    return _kept(session, spec, person) or _at_first(spec)
 
 
 def begun(session: Session, spec: ProjectSpec, person: Labeler) -> Standing:
     """How a labeler stands that begins now at the latest."""
-    row = session.execute(_ONE, {"project": spec.id, "person": person.id}).one_or_none()
-    if row is not None:
-        return Standing(*row)
+    known = _kept(session, spec, person)
+    if known is not None:
+        return known
     first = _at_first(spec)
     values = {"project_id": spec.id, "labeler_id": person.id, **vars(first)}
     session.execute(insert(tables.standings), values)
@@ -74,6 +73,9 @@ def put(session: Session, spec: ProjectSpec, person: Labeler, **changed: Any) ->
     here = {"project": spec.id, "person": person.id}
     values = {f"new_{name}": value for name, value in changed.items()}
     session.execute(_setting(tuple(changed)), {**here, **values})
+    known = session.info.get(_key(spec, person))
+    if known is not None:
+        session.info[_key(spec, person)] = replace(known, **changed)
 
 
 @cache
@@ -101,11 +103,27 @@ def count_answer(
     """Count an answer, or one less, of a labeler that has begun."""
     values = {"project": spec.id, "person": person.id, "by": by, "today": day_of(now)}
     session.execute(_ANSWERED, values)
+    session.info.pop(_key(spec, person), None)
 
 
 def day_of(now: datetime) -> str:
     """The day in UTC, ``2026-01-31``."""
     return now.astimezone(UTC).date().isoformat()
+
+
+def _kept(session: Session, spec: ProjectSpec, person: Labeler) -> Standing | None:
+    """The row of a labeler that has begun; read once by a transaction that locked the labeler."""
+    known: Standing | None = session.info.get(_key(spec, person))
+    if known is None:
+        row = session.execute(_ONE, {"project": spec.id, "person": person.id}).one_or_none()
+        known = None if row is None else Standing(*row)
+        if known is not None and is_locked(session, person):
+            session.info[_key(spec, person)] = known
+    return known
+
+
+def _key(spec: ProjectSpec, person: Labeler) -> tuple[str, str, int]:
+    return "standing", spec.id, person.id
 
 
 def _at_first(spec: ProjectSpec) -> Standing:

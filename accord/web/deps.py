@@ -1,10 +1,9 @@
 """What routes depend on: the ledger, the clock, who asks, and forms that were really shown."""
 
 import secrets
-import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -42,20 +41,11 @@ class State:
     signer: Signer
     clock: Callable[[], datetime]
     turns: Turns  #: of conversations, under way
-    writer: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """One writing transaction; those of this process come one after another.
-
-        SQLite has one writer, and who must wait for it asks again after ever longer pauses; a
-        lock of our own wakes the next one at once. PostgreSQL needs no lock.
-        """
-        if self.store.engine.dialect.name != "sqlite":
-            with self.store.writing() as session:
-                yield session
-            return
-        with self.writer, self.store.writing() as session:
+        """One writing transaction."""
+        with self.store.writing() as session:
             yield session
 
     @contextmanager

@@ -103,13 +103,15 @@ def _desk(session: Session, state: State, viewer: Viewer, person: Labeler, proje
     return Desk(session, state, viewer, person, project)
 
 
-def desk_of_task(session: Session, state: State, viewer: Viewer, task_id: str) -> tuple[Desk, Task]:
+def desk_of_task(
+    session: Session, state: State, viewer: Viewer, task_id: str, *, is_writing: bool = True
+) -> tuple[Desk, Task]:
     """The project and the task of an id that the queue gave to this labeler.
 
     Raises:
         NotYours: there is no such task, or it is somebody else's.
     """
-    person = labelers.get(session, viewer.name)
+    person = (labelers.locked if is_writing else labelers.get)(session, viewer.name)
     row = leases.find(session, task_id, person)
     if row is None:
         raise leases.NotYours(task_id)

@@ -1,11 +1,8 @@
 """A store with some comparisons, labelers and projects in it; a PostgreSQL of the tests' own."""
 
+import importlib.util
 import os
-import pwd
 import shutil
-import socket
-import subprocess
-import tempfile
 import threading
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -20,7 +17,7 @@ from accord.store.session import open_store
 from accord.store.specs import ProjectSpec
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-FREE_USERS = ("postgres", "nobody")  # PostgreSQL refuses to run as root
+OWN_POSTGRESQL = Path(__file__).parents[2] / "benchmarks" / "own_postgresql.py"
 
 
 class Desk:
@@ -177,58 +174,18 @@ def in_threads(number, work):
     assert failures == []
 
 
-def programs():
-    """The folder with initdb and pg_ctl, or None."""
-    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    found = shutil.which("initdb")
-    for place in [Path(found).resolve().parent] if found else places:
-        if (place / "initdb").is_file() and (place / "pg_ctl").is_file():
-            return place
-    return None
-
-
-def user():
-    """Who may run a cluster: None for ourselves, a name when we are root, "" when nobody can."""
-    if os.geteuid() != 0:
-        return None
-    known = {entry.pw_name for entry in pwd.getpwall()}
-    return next((name for name in FREE_USERS if name in known), "")
-
-
 @pytest.fixture(scope="session")
 def cluster():
     """URL of a PostgreSQL that lives as long as the tests."""
     pytest.importorskip("psycopg", reason="psycopg, the driver of PostgreSQL, is not installed")
-    place, owner = programs(), user()
-    if place is None or owner == "":
-        pytest.skip("no initdb and pg_ctl of PostgreSQL, or no user to run it")
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket needs a short path
-    if owner:
-        shutil.chown(folder, owner)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    def call(program, *arguments):
-        command = [str(place / program), *arguments]
-        done = subprocess.run(
-            command, capture_output=True, text=True, user=owner, cwd=folder, check=False
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    data = str(folder / "data")
-    code, said = call("initdb", "-D", data, "-U", "accord", "--auth=trust", "--no-sync")
-    if code:
-        shutil.rmtree(folder)
-        pytest.skip(f"initdb failed: {said[-300:]}")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    code, said = call("pg_ctl", "-D", data, "-o", options, "-l", f"{folder}/log", "-w", "start")
-    if code:
-        shutil.rmtree(folder)
-        pytest.skip(f"pg_ctl failed: {said[-300:]}")
-    yield f"postgresql+psycopg://accord@127.0.0.1:{port}/postgres"
-    call("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-    shutil.rmtree(folder, ignore_errors=True)
+    own = importlib.util.spec_from_file_location("own_postgresql", OWN_POSTGRESQL)
+    module = importlib.util.module_from_spec(own)
+    own.loader.exec_module(module)
+    try:
+        with module.cluster() as url:
+            yield url
+    except module.Unavailable as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """Opening, upgrading and protecting a store."""
 
 import io
+import os
 import sqlite3
 import threading
+import time
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -14,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex
 
 from accord.config import InputError
-from accord.store import account_tables, guidelines, labelers, tables
+from accord.store import account_tables, disk, guidelines, labelers, tables
 from accord.store.session import MIGRATIONS, open_store
 from accord.store.tables import Instant
 
@@ -157,11 +159,71 @@ def test_sqlite_writes_a_log_ahead(tmp_path):
     connection.close()
 
 
-@pytest.mark.parametrize(("power_safe", "level"), [(True, 2), (False, 1)])
-def test_a_commit_waits_for_the_disk_unless_told_otherwise(tmp_path, power_safe, level):
-    path = str(tmp_path / "ledger.sqlite")
-    with open_store(path, power_safe=power_safe) as store, store.reading() as session:
-        assert session.execute(text("PRAGMA synchronous")).scalar_one() == level
+@pytest.mark.parametrize(("power_safe", "times"), [(True, 1), (False, 0)])
+def test_a_commit_waits_for_the_disk_unless_told_otherwise(
+    tmp_path, monkeypatch, power_safe, times
+):
+    log = tmp_path / "ledger.sqlite-wal"
+    with open_store(str(tmp_path / "ledger.sqlite"), power_safe=power_safe) as store:
+        on_disk, fsync = [], os.fsync
+        monkeypatch.setattr(os, "fsync", lambda handle: (on_disk.append(handle), fsync(handle)))
+        before = log.stat().st_size
+        with store.writing() as session:
+            labelers.add(session, "ann")
+            assert on_disk == []
+        assert log.stat().st_size > before
+        assert len(on_disk) == times
+        with store.reading() as session:  # the file itself is brought to the disk by SQLite
+            assert session.execute(text("PRAGMA synchronous")).scalar_one() == 1
+
+
+def test_many_commits_wait_for_the_disk_once(tmp_path, monkeypatch):
+    """While one waits, others commit and come to wait; the next wait is for all of them."""
+    path = tmp_path / "log"
+    path.write_bytes(b"x")
+    log, begun, go_on, waits = disk.Log(path), threading.Event(), threading.Event(), []
+
+    def slow(_handle):
+        waits.append(threading.current_thread().name)
+        begun.set()
+        assert go_on.wait(10)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    first = threading.Thread(target=log.wait)
+    first.start()
+    assert begun.wait(10)
+    later = [threading.Thread(target=log.wait) for _ in range(8)]
+    for thread in later:
+        thread.start()
+    while log._asked < 9:
+        time.sleep(0.001)
+    go_on.set()
+    for thread in [first, *later]:
+        thread.join(10)
+    assert len(waits) == 2
+    assert log._safe == 9
+
+
+def test_who_waits_for_a_disk_that_refuses_is_told(tmp_path, monkeypatch):
+    path = tmp_path / "log"
+    path.write_bytes(b"x")
+    log, refuse = disk.Log(path), [True]
+
+    def fsync(_handle):
+        if refuse:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="Input/output"):
+        log.wait()
+    refuse.clear()
+    log.wait()
+    assert log._safe == 2
+
+
+def test_a_log_that_is_gone_is_in_the_file_already(tmp_path):
+    disk.Log(tmp_path / "nothing").wait()
+    assert disk.log_of(":memory:") is None
 
 
 def test_times_keep_their_moment_and_need_a_zone(desk, make):

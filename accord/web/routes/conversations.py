@@ -114,7 +114,7 @@ def finish(
 
 def _read(conversation: str, viewer: Viewer, server: State) -> ConversationShown:
     with server.reading() as session:
-        at, task = work.desk_of_task(session, server, viewer, conversation)
+        at, task = work.desk_of_task(session, server, viewer, conversation, is_writing=False)
         return talk.shown(at, task)
 
 

@@ -6,6 +6,7 @@ Nothing here tells which policy wrote a response, in any field, header, order or
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
+from starlette.responses import Response
 
 from accord.store import accounts, answers, guidelines
 from accord.web import work
@@ -19,6 +20,7 @@ from accord.web.bodies import (
     Progress,
     ProjectCards,
     ReportBody,
+    Shown,
     SkipBody,
 )
 from accord.web.deps import BEARER, COOKIE, Labeler, Server, guarded
@@ -46,16 +48,16 @@ def list_projects(viewer: Labeler, server: Server) -> ProjectCards:
         return ProjectCards(projects=work.cards(session, server, viewer))
 
 
-@router.post("/projects/{project}/next")
-def next_task(project: ProjectInPath, viewer: Labeler, server: Server) -> Next:
+@router.post("/projects/{project}/next", response_model=Next)
+def next_task(project: ProjectInPath, viewer: Labeler, server: Server) -> Response:
     """The next task: the same one until it is answered, skipped or reported, or its time ends."""
     with server.writing() as session:
         found = work.next_task(work.desk(session, server, viewer, project))
-    return found.shown()
+    return _as_json(found.shown())
 
 
-@router.post("/tasks/{task}/answer")
-def answer(task: TaskId, body: AnswerBody, viewer: Labeler, server: Server) -> Answered:
+@router.post("/tasks/{task}/answer", response_model=Answered)
+def answer(task: TaskId, body: AnswerBody, viewer: Labeler, server: Server) -> Response:
     """Answer a task and get the next one.
 
     Sending the same body again is the same answer. Another answer to the same task is refused
@@ -64,13 +66,14 @@ def answer(task: TaskId, body: AnswerBody, viewer: Labeler, server: Server) -> A
     with server.writing() as session:
         kept, found = work.submit(*work.desk_of_task(session, server, viewer, task), body)
     shown = found.shown()
-    return Answered(
+    answered = Answered(
         answer_id=kept.answer_id,
         recorded=kept.recorded,
         task=shown.task,
         reason=shown.reason,
         progress=shown.progress,
     )
+    return _as_json(answered)
 
 
 @router.post("/tasks/{task}/skip")
@@ -135,3 +138,8 @@ def set_consents(body: ConsentBody, viewer: Labeler, server: Server) -> None:
     """Agree to see these content classes, and no others."""
     with server.writing() as session:
         accounts.set_consents(session, viewer.account, body.content_classes)
+
+
+def _as_json(shown: Shown) -> Response:
+    """The answer of a route that a labeler waits for: checked already, so not checked again."""
+    return Response(shown.model_dump_json(), media_type="application/json")
