@@ -64,10 +64,12 @@ class Outcome:
         return sum(wrong) + self.miscounted + self.off_balance + self.refused
 
 
-def run(database: str, *, trials: int, seed: int, longest: float = LONGEST) -> Outcome:
+def run(
+    database: str, *, trials: int, seed: int, longest: float = LONGEST, items: int = ITEMS
+) -> Outcome:
     """Kill the server of a new database ``trials`` times; compare in the end."""
     with open_store(database) as store:
-        tokens = prepare(store)
+        tokens = prepare(store, items)
     rng = random.Random(seed)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -99,7 +101,7 @@ def run(database: str, *, trials: int, seed: int, longest: float = LONGEST) -> O
         return compare(store, people, kills=trials)
 
 
-def prepare(store: Store) -> list[str]:
+def prepare(store: Store, items: int) -> list[str]:
     """A project and its labelers' tokens."""
     now = datetime.now(UTC)
     spec = ProjectSpec.model_validate(
@@ -112,7 +114,7 @@ def prepare(store: Store) -> list[str]:
     )
     with store.writing() as session:
         projects.create(session, spec, now=now)
-        projects.add_items(session, PROJECT, map(item, range(ITEMS)), now=now)
+        projects.add_items(session, PROJECT, map(item, range(items)), now=now)
         made = []
         for n in range(PEOPLE):
             account = accounts.create(
