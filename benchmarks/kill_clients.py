@@ -68,6 +68,12 @@ class Labeler:
                 shown = self._send(f"/answers/{identifier}/undo", {})
                 self.answers[identifier].undo_has_reply = True
 
+    def close(self) -> None:
+        """End the connection; the next request makes another."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
     def _answer(self, task: dict[str, Any]) -> tuple[dict[str, Any], str]:
         identifier = str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
         self.answers[identifier] = Sent(task["id"], self.rng.choice([[1, 2], [2, 1]]))
@@ -101,7 +107,7 @@ class Labeler:
                     break
                 self.without_reply += 1
             except (OSError, http.client.HTTPException, ValueError) as error:
-                self._connection = None
+                self.close()
                 self.without_reply += not isinstance(error, ConnectionRefusedError)
             time.sleep(PAUSE)
         if status != 200:

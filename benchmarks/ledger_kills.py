@@ -97,6 +97,8 @@ def run(
         for thread in threads:
             thread.join()
         starter.kill()
+    for person in people:
+        person.close()
     with open_store(database) as store:
         return compare(store, people, kills=trials)
 

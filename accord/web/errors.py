@@ -40,6 +40,7 @@ MOST_ERRORS = 20  # fields named in one answer
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 400, 401, 403, 404, 409
 TOO_LARGE, UNPROCESSABLE, TOO_MANY, BROKEN, BUSY = 413, 422, 429, 500, 503
 
+UNREADABLE = "There was an error parsing the body"  # what FastAPI says of a body it gave up on
 SENTENCES = {
     NOT_FOUND: "There is nothing at this address; check it, or go to the start page",
     405: "This address does not take such a request; open it in a browser, or see the description "
@@ -161,6 +162,8 @@ def _http_error(request: Request, error: Exception) -> Response:
             return _pages(request).to_login(request)
         return answer(request, error)
     detail = SENTENCES.get(error.status_code, str(error.detail))
+    if detail == UNREADABLE:
+        detail = "The body cannot be read: it is not JSON, or nested too deeply; mend it and repeat"
     return answer(request, Problem(error.status_code, detail, headers=error.headers))
 
 

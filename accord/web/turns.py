@@ -1,10 +1,11 @@
 """Turns of conversations while they happen: two candidates are written, and shown at one pace.
 
-Both are written at once, each in a thread. What a labeler sees of them grows by one cursor for
-both, at most ``PACE`` characters a second, and never past the end of what the slower one has
-written: neither the speed of a policy nor the moment at which it ends can be told. When both are
-whole they become a comparison of the ledger. What is under way lives in this process; after a
-restart the labeler sends the message again.
+Both are written at once, each in a thread. Nothing of them is seen until both are whole: shown as
+it comes, the longer one would tell its policy's speed where it goes on alone. Then both appear
+together, by one cursor, ``PACE`` characters a second. So what a labeler sees, and when, depends on
+the two texts and on the time that both took together, and would be the same with the policies
+exchanged. When both are whole they become a comparison of the ledger. What is under way lives in
+this process; after a restart the labeler sends the message again.
 """
 
 import logging
@@ -19,8 +20,7 @@ from typing import Protocol
 from accord.config import InputError
 from accord.records import Message, Response, Sampling
 
-PACE = 120.0  # characters a second; quicker than reading, slower than most models
-CATCH_UP = 400.0  # the same once both are whole
+PACE = 400.0  # characters a second; quicker than reading
 SECONDS_AT_MOST = 180.0  # for both candidates
 AT_ONCE = 16  # candidates being written
 LARGEST_SEED = 2**31 - 1
@@ -65,11 +65,9 @@ class Turn:
 
     def visible(self, now: float) -> list[str]:
         """What may be seen of each candidate, by place."""
-        pace = CATCH_UP if all(self.whole) else PACE
-        limit = max(map(len, self.texts))
-        written = [len(t) for t, done in zip(self.texts, self.whole, strict=True) if not done]
-        limit = min([limit, *written])
-        self.cursor = min(self.cursor + pace * (now - self.looked_at), float(limit))
+        if all(self.whole):
+            limit = float(max(map(len, self.texts)))
+            self.cursor = min(self.cursor + PACE * (now - self.looked_at), limit)
         self.looked_at = now
         return [self.texts[index][: int(self.cursor)] for index in self.order]
 

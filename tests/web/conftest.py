@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from accord.store import access, accounts
 from accord.store.session import open_store
 from accord.web import passwords
-from accord.web.app import create_app
+from accord.web.app import ROUTES, create_app
 from accord.web.settings import Settings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -171,3 +171,19 @@ def team(site):
 @pytest.fixture
 def item():
     return comparison
+
+
+@pytest.fixture
+def endpoints(site):
+    """Method and address of all that the app answers, but static files and its description."""
+    found = [
+        (method, route.path)
+        for module in ROUTES
+        for route in module.router.routes
+        for method in sorted(route.methods - {"HEAD"})
+    ]
+    others = [getattr(one, "path", None) for one in site.app.routes]
+    assert set(others) == {None, "/api/v1/openapi.json", "/static"}  # the rest are those of ROUTES
+    assert others.count(None) == len(ROUTES)
+    assert len(found) == len(set(found))
+    return found

@@ -6,6 +6,8 @@ import time
 import uuid
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from accord.records import Sampling
 from accord.store import dialogues, views
@@ -192,20 +194,43 @@ def test_the_stream_ends_with_the_conversation(served):
             assert whole["text"].startswith(seen["text"])
 
 
-def test_what_is_seen_grows_at_one_pace_whoever_is_quicker():
+def test_nothing_is_seen_until_both_are_whole_and_then_both_grow_at_one_pace():
     for quick in (0, 1):
         turn = Turn("Hello?", "ann", order=(1, 0), began=0.0)
         turn.texts = ["a" * 500, "b" * 500]
         turn.texts[1 - quick] = turn.texts[1 - quick][:100]  # has written less so far
         turn.whole[quick] = True
-        assert [len(text) for text in turn.visible(0.5)] == [int(PACE / 2)] * 2
-        assert [len(text) for text in turn.visible(60.0)] == [100, 100]
+        assert turn.visible(0.5) == turn.visible(60.0) == ["", ""]
         turn.texts[1 - quick] += "x" * 400
         turn.whole = [True, True]
         turn.is_kept = True
+        assert [len(text) for text in turn.visible(60.5)] == [int(PACE / 2)] * 2
         assert not turn.is_over()
         turn.visible(120.0)
         assert turn.is_over()
+
+
+@given(
+    sizes=st.tuples(st.integers(1, 900), st.integers(1, 900)),
+    ends=st.tuples(st.floats(0.1, 9.0), st.floats(0.1, 9.0)),
+    order=st.sampled_from([(0, 1), (1, 0)]),
+)
+def test_exchanging_who_is_slow_changes_nothing_that_is_seen(sizes, ends, order):
+    """The whole of what a labeler gets, at each look, with the policies' speeds exchanged."""
+
+    def seen(ends):
+        turn = Turn("Hello?", "ann", order=order, began=0.0)
+        whole = ["a" * sizes[0], "b" * sizes[1]]
+        looks = []
+        for tick in range(120):
+            now = tick / 10
+            for which in (0, 1):
+                turn.texts[which] = whole[which][: int(sizes[which] * now / ends[which])]
+                turn.whole[which] = now >= ends[which]
+            looks.append(turn.visible(now))
+        return looks
+
+    assert seen(ends) == seen(ends[::-1])
 
 
 def test_a_pair_is_drawn_from_the_generators_of_the_project():
