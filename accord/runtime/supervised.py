@@ -6,7 +6,9 @@ A document of pretraining is a prompt of one token with the rest as its response
 become logits at response tokens only, so padding and prompts cost no unembedding.
 """
 
+import copy
 import functools
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from accord.data.collate import Sequences
@@ -28,7 +30,9 @@ from accord.runtime.seeding import seeded_globals
 from accord.runtime.steps import steps_left
 
 Precision = Literal["float32", "bfloat16"]
+Keep = Literal["last", "loss", "score"]  #: which weights are the result
 Batch = Callable[[Sequence[int]], Sequences]  #: row numbers to a batch
+Judge = Callable[[], float]  #: mean score of the policy's responses, score units
 
 EVALUATIONS = 4  # of the held-out loss, evenly over the run
 
@@ -50,6 +54,8 @@ class Plan:
     checkpoint_every: int
     dropout: float = 0.0
     precision: Precision = "float32"
+    packing: bool = False
+    keep: Keep = "last"
 
 
 def fit(
@@ -60,6 +66,7 @@ def fit(
     *,
     held_out: Sequence[Sequences],
     out: Path,
+    judge: Judge | None = None,
 ) -> None:
     """Train a policy, going on where an interrupted run stopped.
 
@@ -70,6 +77,7 @@ def fit(
         plan: how.
         held_out: what ``held_out/loss`` is measured on.
         out: checkpoints and metrics go below.
+        judge: gives the mean score of what the policy says now, for ``held_out/score``.
     """
     optimizer = train.adam(
         model.parameters(),
@@ -78,6 +86,9 @@ def fit(
         weight_decay=plan.weight_decay,
     )
     state = TrainState({"policy": model}, {"adam": optimizer}, scalars=dict.fromkeys(COUNTED, 0.0))
+    if plan.keep != "last":
+        state.models["best"] = copy.deepcopy(model).requires_grad_(False)
+        state.scalars["best"] = math.inf
     log = MetricsLog(out)
     total = len(batches)
     evaluated = {round(total * (i + 1) / EVALUATIONS) for i in range(EVALUATIONS)}
@@ -103,17 +114,27 @@ def fit(
             metrics = _means(state) | {"train/learning_rate": rate}
         if step + 1 in evaluated:
             metrics |= {"held_out/loss": mean_loss(model, held_out, plan.precision)}
+            if judge is not None:
+                metrics |= {"held_out/score": judge()}
+            _keep_best(state, plan, metrics)
         if metrics:
             log.log(step + 1, metrics)
             log.log_time(step + 1, _speed(time.monotonic() - began, trained))
+    if plan.keep != "last":
+        _copy_weights(state.models["best"], model)
     model.train(False)
 
 
-def response_loss(model: PreTrainedModel, rows: Sequences, precision: Precision) -> Tensor:
+def response_loss(
+    model: PreTrainedModel, rows: Sequences, precision: Precision, *, packing: bool = False
+) -> Tensor:
     """Sum over response tokens of −log π, in nats."""
     where = device()
     rows = rows.to(where)
     with torch.autocast(where.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        if packing:
+            lengths = (rows.prompt_lengths, rows.response_lengths)
+            return -policy.packed_logprobs(model, rows.tokens, *lengths).sum()
         logprobs = policy.logprobs(model, rows.tokens, rows.prompt_lengths, rows.response_lengths)
     return -logprobs.sum()
 
@@ -140,7 +161,10 @@ def _losses(
     model: PreTrainedModel, pieces: Sequence[Sequences], plan: Plan, step: int
 ) -> Iterable[train.Loss]:
     if plan.dropout == 0:
-        return [functools.partial(response_loss, model, p, plan.precision) for p in pieces]
+        return [
+            functools.partial(response_loss, model, p, plan.precision, packing=plan.packing)
+            for p in pieces
+        ]
     return [
         functools.partial(_with_dropout, model, piece, plan, (step, number))
         for number, piece in enumerate(pieces)
@@ -152,7 +176,7 @@ def _with_dropout(
 ) -> Tensor:
     """Dropout draws from torch's global generator, which is set for the length of one pass."""
     with seeded_globals(plan.seed, "dropout", *place):
-        return response_loss(model, piece, plan.precision)
+        return response_loss(model, piece, plan.precision, packing=plan.packing)
 
 
 def _learning_rate(plan: Plan, step: int, total: int) -> float:
@@ -183,8 +207,24 @@ def _means(state: TrainState) -> dict[str, float]:
         "train/grad_norm": sums["grad_norm"] / sums["steps"],
         "train/tokens": sums["tokens"],
     }
-    state.scalars = dict.fromkeys(COUNTED, 0.0)
+    state.scalars |= dict.fromkeys(COUNTED, 0.0)
     return means
+
+
+def _keep_best(state: TrainState, plan: Plan, metrics: dict[str, float]) -> None:
+    """Copy the weights where they are better than any before; checkpoints keep the copy."""
+    if plan.keep == "last":
+        return
+    worse = metrics["held_out/loss"] if plan.keep == "loss" else -metrics["held_out/score"]
+    if worse < state.scalars["best"]:
+        state.scalars["best"] = worse
+        _copy_weights(state.models["policy"], state.models["best"])
+
+
+@torch.no_grad()
+def _copy_weights(source: nn.Module, target: nn.Module) -> None:
+    for mine, theirs in zip(target.parameters(), source.parameters(), strict=True):
+        mine.copy_(theirs)
 
 
 def _speed(seconds: float, tokens: int) -> dict[str, float]:

@@ -8,29 +8,42 @@ The loss is on the response and its end of sequence only, as in Ouyang et al. 20
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import torch
 from pydantic import Field
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from accord.config import InputError, StageConfig, StageInputs, memory_only
 from accord.data.chat import render_prompt
-from accord.data.collate import Sequences, bucketed, build
+from accord.data.collate import Sequences, bucketed, build, shuffled
 from accord.data.encode import Example, encode_demonstrations
 from accord.data.splits import split_of
+from accord.models import adapters
+from accord.models.adapters import Trained
 from accord.models.load import (
     context_length,
+    eos_id,
     load_policy,
+    load_scalar_model,
     pad_id,
     save_model,
     set_dropout,
 )
-from accord.records import Demonstration, read_records
+from accord.models.packed import can_pack
+from accord.records import Demonstration, Sampling, read_records
 from accord.runtime import artifacts
+from accord.runtime.generate import HuggingFaceGenerator
 from accord.runtime.input_files import input_file
 from accord.runtime.metrics import read_metrics
 from accord.runtime.model_source import ModelSource, locate
-from accord.runtime.processor import place, prepare_processor
+from accord.runtime.processor import device, place, prepare_processor
+from accord.runtime.scoring import PreferenceModelScorer
 from accord.runtime.seeding import generator
-from accord.runtime.supervised import Plan, fit
+from accord.runtime.supervised import Judge, Keep, Plan, fit
+from accord.runtime.train import microbatches
+
+MOST_JUDGED = 64  # held-out prompts that are answered, each time the score is measured
 
 
 class Inputs(StageInputs):
@@ -38,6 +51,7 @@ class Inputs(StageInputs):
 
     model: ModelSource  #: the language model to start from
     demonstrations: Path  #: Demonstration records, or a folder with demonstrations.jsonl
+    preference_model: Path | None = None  #: scores what the policy answers to held-out prompts
 
 
 class Config(StageConfig):
@@ -57,6 +71,9 @@ class Config(StageConfig):
     held_out_fraction: float = Field(0.1, ge=0, lt=1)  #: of the prompts, never trained on
     log_every: int = Field(5, ge=1)  #: steps per line of metrics
     checkpoint_every: int = memory_only(100, ge=1)  #: steps
+    packing: bool = False  #: random batches, packed; off puts similar lengths into a batch
+    keep: Keep = "last"  #: the last weights, or the best of four by held-out loss or by score
+    trained: Trained = Trained()  #: which weights, and in which numbers
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> None:
@@ -75,6 +92,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
             f"out or longer than `context` = {limit} tokens; give more, or raise it"
         )
     place(model)
+    adapters.prepare(model, config.trained, random=generator(config.seed, "adapter"))
+    _check(config, inputs, model, held_out)
     padding = pad_id(tokenizer)
     fit(
         model,
@@ -86,19 +105,30 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
             for i in range(0, len(held_out), config.microbatch_size)
         ],
         out=out,
+        judge=_judge(config, inputs, model, tokenizer, held_out),
     )
+    adapters.merge(model)
     set_dropout(model.config, 0.0)  # it was for training; no reader of the artifact wants it
     save_model(model, tokenizer, out / "output")
-    losses = [line["held_out/loss"] for line in read_metrics(out) if "held_out/loss" in line]
+    measured = [line for line in read_metrics(out) if "held_out/loss" in line]
     artifacts.write_headline(
         out,
         {
-            "held_out_loss": losses[-1] if losses else None,
+            "held_out_loss": _kept(measured, config.keep),
             "trained_on": len(train),
             "held_out": len(held_out),
             "too_long": sum(example is None for example in encoded),
         },
     )
+
+
+def _kept(measured: Sequence[dict[str, Any]], keep: Keep) -> float | None:
+    """The held-out loss of the weights that are the result."""
+    if keep == "loss":
+        return float(min(line["held_out/loss"] for line in measured))
+    if keep == "score":
+        return float(max(measured, key=lambda line: line["held_out/score"])["held_out/loss"])
+    return measured[-1]["held_out/loss"] if measured else None
 
 
 def _split(
@@ -114,8 +144,67 @@ def _split(
     return sides["train"], sorted(sides["test"], key=len)
 
 
+def _check(
+    config: Config, inputs: Inputs, model: PreTrainedModel, held_out: Sequence[Example]
+) -> None:
+    """Refuse settings that this model or these inputs cannot follow."""
+    if config.packing and not can_pack(model):
+        raise InputError(
+            f"{type(model).__name__} cannot be packed: it counts positions itself or looks back a "
+            "fixed number of tokens; leave `packing` off"
+        )
+    if config.keep != "last" and not held_out:
+        raise InputError(
+            f'`keep` = "{config.keep}" needs held-out demonstrations; raise `held_out_fraction`'
+        )
+    if config.keep == "score" and inputs.preference_model is None:
+        raise InputError('`keep` = "score" needs the input `preference_model`; give one')
+
+
+def _judge(
+    config: Config,
+    inputs: Inputs,
+    policy: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    held_out: Sequence[Example],
+) -> Judge | None:
+    """The mean score of one response to each held-out prompt, drawn alike every time."""
+    if inputs.preference_model is None or not held_out:
+        return None
+    model, of_scorer = load_scalar_model(locate(inputs.preference_model))
+    if of_scorer.get_vocab() != tokenizer.get_vocab():
+        raise InputError(
+            f"`{inputs.preference_model}` and `{inputs.model}` have different tokenizers; give "
+            "models that grew from the same base"
+        )
+    place(model.requires_grad_(False))
+    padding = pad_id(tokenizer)
+    scorer = PreferenceModelScorer(model, eos_id(tokenizer), padding, config.microbatch_size)
+    prompts = [example.prompt for example in held_out[:MOST_JUDGED]]
+    sampling = Sampling(max_tokens=max(len(example.response) for example in held_out))
+
+    def judge() -> float:
+        policy.train(False)
+        random = generator(config.seed, "judge")
+        drawn = HuggingFaceGenerator(policy, tokenizer).sample(prompts, sampling, random=random)
+        policy.train(config.dropout > 0)
+        rows = build(prompts, drawn.responses, padding).to(device())
+        finished = torch.tensor(drawn.finished, device=device())
+        return float(scorer.score(rows, finished).mean())
+
+    return judge
+
+
 def _batches(train: Sequence[Example], config: Config) -> list[list[int]]:
     """The demonstrations of every step."""
+    if config.packing:
+        return [
+            rows
+            for epoch in range(config.epochs)
+            for rows in microbatches(
+                shuffled(len(train), rng=generator(config.seed, "order", epoch)), config.batch_size
+            )
+        ]
     lengths = [len(example) for example in train]
     return [
         batch
@@ -145,4 +234,7 @@ def _plan(config: Config) -> Plan:
         log_every=config.log_every,
         checkpoint_every=config.checkpoint_every,
         dropout=config.dropout,
+        precision=config.trained.precision,
+        packing=config.packing,
+        keep=config.keep,
     )

@@ -6,7 +6,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from accord.config import InputError, build, identity
 from accord.data.tokenizers import train_tokenizer
-from accord.models.load import load_policy, save_model
+from accord.models.load import load_policy, load_scalar_model, save_model
 from accord.records import Demonstration, Message, Prompt, Sampling, write_records
 from accord.runtime import supervised, train
 from accord.runtime.artifacts import read_json, run_stage
@@ -142,6 +142,9 @@ CHANGES = {
     "dropout": 0.2,
     "max_grad_norm": 0.01,
     "held_out_fraction": 0.5,
+    "packing": True,
+    "keep": "loss",
+    "trained": {"lora_rank": 2},
 }
 
 
@@ -153,8 +156,11 @@ def test_every_field_is_known_to_these_tests():
 
 @pytest.mark.parametrize("field", sorted(CHANGES))
 def test_every_field_changes_something(inputs, straight, tmp_path, field):
-    out = tuned(inputs, tmp_path / "out", **{field: CHANGES[field]})
-    assert outcome(out)[0] != outcome(straight)[0]
+    # at a learning rate that is too large the last weights are not the best
+    rate = {"learning_rate": 0.3} if field == "keep" else {}
+    base = tuned(inputs, tmp_path / "base", **rate) if rate else straight
+    out = tuned(inputs, tmp_path / "out", **rate, **{field: CHANGES[field]})
+    assert outcome(out)[0] != outcome(base)[0]
 
 
 def test_how_often_is_logged_changes_the_log_only(inputs, straight, tmp_path):
@@ -186,3 +192,80 @@ def test_nothing_held_out_is_no_number(inputs, tmp_path):
 def test_nothing_to_train_on_is_said(inputs, tmp_path):
     with pytest.raises(InputError, match="none of 32 demonstrations"):
         tuned(inputs, tmp_path / "out", context=3)
+
+
+def test_packed_losses_and_gradients_equal_those_of_single_rows(inputs):
+    """No document sees another, whichever row it lies in."""
+    model, tokenizer = load_policy(inputs.model)
+    encoded = sft.encode_demonstrations(tokenizer, [demonstration(i) for i in range(9)], context=99)
+    rows = sft._batch(encoded, range(9), 0)
+    parameters = list(model.parameters())
+    apart, packed = (
+        supervised.response_loss(model, rows, "float32", packing=packing)
+        for packing in (False, True)
+    )
+    torch.testing.assert_close(packed, apart, atol=1e-5, rtol=1e-5)
+    for one, other in zip(
+        torch.autograd.grad(packed, parameters), torch.autograd.grad(apart, parameters), strict=True
+    ):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+def test_the_best_weights_by_held_out_loss_are_kept(inputs, tmp_path):
+    out = tuned(inputs, tmp_path / "out", learning_rate=0.3, keep="loss")
+    losses = [line["held_out/loss"] for line in read_metrics(out) if "held_out/loss" in line]
+    assert len(losses) == 4
+    assert min(losses) < losses[-1]
+    model, tokenizer = load_policy(out / "output")
+    encoded = sft.encode_demonstrations(
+        tokenizer, [demonstration(i) for i in range(32)], context=48
+    )
+    config = build(sft.Config, SMALL, where="[sft]")
+    _, held_out = sft._split([demonstration(i) for i in range(32)], encoded, config)
+    rows = [sft._batch(held_out, range(len(held_out)), 0)]
+    assert supervised.mean_loss(model, rows, "float32") == pytest.approx(min(losses), abs=1e-4)
+    assert read_json(out / "DONE.json")["headline"]["held_out_loss"] == min(losses)
+
+
+@pytest.fixture(scope="module")
+def preference_model(inputs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("judge")
+    model, tokenizer = load_scalar_model(inputs.model, random=generator(3))
+    save_model(model, tokenizer, folder)
+    return folder
+
+
+@pytest.mark.parametrize("calls", [5, 11])
+def test_the_best_weights_by_score_are_kept_and_survive_a_kill(
+    inputs, preference_model, tmp_path, monkeypatch, calls
+):
+    given = inputs.model_copy(update={"preference_model": preference_model})
+    options = {"keep": "score", "trained": {"lora_rank": 2}, "packing": True, "checkpoint_every": 2}
+    straight = tuned(given, tmp_path / "straight", **options)
+    scores = [line["held_out/score"] for line in read_metrics(straight) if "held_out/score" in line]
+    assert len(set(scores)) == 4
+    step, left = train.optimiser_step, calls
+
+    def dies(*args, **kwargs):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        return step(*args, **kwargs)
+
+    with monkeypatch.context() as killed:
+        killed.setattr(train, "optimiser_step", dies)
+        with pytest.raises(KeyboardInterrupt):
+            tuned(given, tmp_path / "out", **options)
+    tuned(given, tmp_path / "out", **options)
+    assert outcome(tmp_path / "out") == outcome(straight)
+
+
+def test_settings_that_cannot_be_followed_are_refused(inputs, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="needs the input `preference_model`"):
+        tuned(inputs, tmp_path / "a", keep="score")
+    with pytest.raises(InputError, match="needs held-out demonstrations"):
+        tuned(inputs, tmp_path / "b", keep="loss", held_out_fraction=0.0)
+    monkeypatch.setattr(sft, "can_pack", lambda _: False)
+    with pytest.raises(InputError, match="leave `packing` off"):
+        tuned(inputs, tmp_path / "c", packing=True)
