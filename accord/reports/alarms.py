@@ -11,6 +11,7 @@ from accord.ratings.intervals import wilson
 from accord.reports.claims import EVEN, Claim, decided, losing_kinds
 from accord.reports.estimates import PERCENT, count, show
 from accord.reports.facts import Facts
+from accord.reports.hacking import signs
 from accord.reports.preference_files import LONGER
 from accord.reports.read import Source
 from accord.reports.schemas import CurvePoint, LabelerRow, PolicyScore
@@ -32,7 +33,7 @@ def alarms(facts: Facts, claimed: Sequence[Claim]) -> list[Alarm]:
     """All warnings of the run, those about its claims first."""
     found = [Alarm(claim.warning, claim.estimate.source) for claim in claimed if claim.warning]
     found += _judge(facts) + _kinds(facts) + _proxy_only(facts)
-    found += _side_effects(facts) + _overoptimised(facts)
+    found += _side_effects(facts) + _overoptimised(facts) + _hacking(facts)
     return found + _preference_models(facts) + _ratings(facts) + _labelers(facts)
 
 
@@ -138,6 +139,16 @@ def _overoptimised(facts: Facts) -> list[Alarm]:
             )
             found.append(Alarm(text, facts.scores.source))
     return found
+
+
+def _hacking(facts: Facts) -> list[Alarm]:
+    """What PPO logged looks as if the policy fooled its judge."""
+    return [
+        Alarm(sign.text, learned.source)
+        for learned in facts.learning
+        if learned.stage.stage == "ppo"
+        for sign in signs(learned)
+    ]
 
 
 def _pooled(points: Sequence[CurvePoint], field: str) -> tuple[float, int]:

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from accord.reports.alarms import Alarm, alarms
 from accord.reports.claims import Claim, claims
+from accord.reports.episodes import Episodes, episode_groups, shades
 from accord.reports.facts import Facts, gather, how
 from accord.reports.figures_intervals import Figure
 from accord.reports.html import content_security_policy, environment, write_page
@@ -68,6 +69,8 @@ class Page:
     kinds: KindsSection | None
     side_effects: list[SideEffect]
     reward: RewardSection | None
+    episodes: list[Episodes]
+    shades: list[str]  #: the colours of tokens, from unwanted to wanted
     preference: PreferenceSection | None
     labelers: LabelersSection | None
     learning: list[LearningGroup]
@@ -112,6 +115,8 @@ def compose(facts: Facts) -> Page:
         kinds=kinds_section(facts),
         side_effects=side_effects(facts),
         reward=reward_section(facts),
+        episodes=episode_groups(facts.run),
+        shades=list(shades()),
         preference=preference_section(facts),
         labelers=labelers_section(facts),
         learning=learning_groups(facts),

@@ -320,3 +320,24 @@ class Votes(Lenient):
     votes_digest: Text = ""
     labelers: tuple[Any, ...] = ()
     comparisons: Count = None
+
+
+class TracedToken(Lenient):
+    """One token of an episode, see ``stages.ppo.logs.EpisodeToken``."""
+
+    text: Text = ""
+    logprob: Number = None
+    ref_logprob: Number = None
+    value: Number = None
+    advantage: Number = None
+    reward: Number = None
+
+
+class TracedEpisode(Lenient):
+    """A line of PPO's ``episodes.jsonl``."""
+
+    update: Count = None
+    prompt: Text = ""
+    score: Number = None
+    finished: bool | None = None
+    tokens: tuple[TracedToken, ...] = ()

@@ -19,14 +19,8 @@ T = TypeVar("T")
 Advance = Callable[..., None]  #: advance(1, "loss 2.31"): steps done, and a note beside the bar
 
 
-@contextmanager
-def bar(total: int, description: str, *, completed: int = 0) -> Iterator[Advance]:
-    """A bar over ``total`` steps, ``completed`` of which were done by an earlier run.
-
-    Yields:
-        A function to call after each step: ``advance(steps=1, note="")``.
-    """
-    console = Console(stderr=True)
+def progress_of(console: Console) -> Progress:
+    """The columns of every bar; nothing is drawn where there is no terminal."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -36,7 +30,17 @@ def bar(total: int, description: str, *, completed: int = 0) -> Iterator[Advance
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+@contextmanager
+def bar(total: int, description: str, *, completed: int = 0) -> Iterator[Advance]:
+    """A bar over ``total`` steps, ``completed`` of which were done by an earlier run.
+
+    Yields:
+        A function to call after each step: ``advance(steps=1, note="")``.
+    """
+    with progress_of(Console(stderr=True)) as progress:
         task = progress.add_task(description, total=total, completed=completed, note="")
 
         def advance(steps: int = 1, note: str = "") -> None:

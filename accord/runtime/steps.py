@@ -12,12 +12,19 @@ from pathlib import Path
 
 from accord.runtime import checkpoints
 from accord.runtime.checkpoints import TrainState
+from accord.runtime.dashboard import Dashboard
 from accord.runtime.metrics import MetricsLog
 from accord.runtime.progress import bar
 
 
 def steps_left(
-    state: TrainState, out: Path, *, total: int, checkpoint_every: int, description: str
+    state: TrainState,
+    out: Path,
+    *,
+    total: int,
+    checkpoint_every: int,
+    description: str,
+    dashboard: Dashboard | None = None,
 ) -> Iterator[int]:
     """The numbers of the steps that are still to be done, counted from 0.
 
@@ -27,11 +34,13 @@ def steps_left(
         total: steps in all.
         checkpoint_every: steps from one checkpoint to the next; there is one after the last step.
         description: beside the progress bar.
+        dashboard: draws the bar with its numbers, in the place of a bar alone.
     """
     directory = out / "checkpoints"
     checkpoints.load_newest(state, directory)
     MetricsLog(out).truncate_to(state.step)
-    with bar(total, description, completed=state.step) as advance:
+    draw = bar if dashboard is None else dashboard.bar
+    with draw(total, description, completed=state.step) as advance:
         while state.step < total:
             yield state.step
             state.step += 1

@@ -15,6 +15,7 @@ from accord.records import Sampling
 from accord.runtime import artifacts
 from accord.runtime.averaging import AveragedWeights
 from accord.runtime.checkpoints import TrainState
+from accord.runtime.dashboard import Dashboard
 from accord.runtime.episodes import EncodedPrompt, prompts_of_update
 from accord.runtime.metrics import MetricsLog, read_metrics
 from accord.runtime.processor import prepare_processor
@@ -35,6 +36,16 @@ from accord.stages.ppo.tools import Tools, load_tools
 from accord.stages.ppo.update import take_steps
 
 CHECKPOINT_EVERY = 5  # updates: the most work that a crash undoes
+SHOWN = {  # on a terminal, while it learns
+    "objective/score": "score",
+    "objective/reward": "reward",
+    "objective/kl": "KL, nats",
+    "objective/kl_coef": "kl_coef",
+    "policy/entropy": "entropy",
+    "response/length": "tokens each",
+    "response/finished": "ended",
+    "time/tokens_per_second": "tokens/s",
+}
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> None:
@@ -48,14 +59,21 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
     artifacts.write_json(out / "checks.json", checks)
 
     state = initial_state(tools, config)
-    log, logs = MetricsLog(out), Logs(out)
+    log, logs, dashboard = MetricsLog(out), Logs(out), Dashboard(SHOWN)
     for step in steps_left(
-        state, out, total=config.updates, checkpoint_every=CHECKPOINT_EVERY, description="ppo"
+        state,
+        out,
+        total=config.updates,
+        checkpoint_every=CHECKPOINT_EVERY,
+        description="ppo",
+        dashboard=dashboard,
     ):
         began = time.monotonic()
         values = update_once(state, step + 1, pool, config, tools, texts=texts, logs=logs)
+        speed = _speed(values, config, time.monotonic() - began)
         log.log(step + 1, values)
-        log.log_time(step + 1, _speed(values, config, time.monotonic() - began))
+        log.log_time(step + 1, speed)
+        dashboard.show(values | speed)
     _save(state, tools, out / "output")
     artifacts.write_headline(out, _headline(read_metrics(out), config))
 
@@ -117,7 +135,7 @@ def update_once(
     episodes = sample_episodes(tools, prompts, sampling(config), random=random)
     rollout = evaluated(episodes, config, tools, kl_coef=kl_coef)
     check_rollout(rollout, kl_coef=kl_coef, eos_id=eos_id(tools.tokenizer), update=update)
-    metrics = measured(rollout) | {"objective/kl_coef": kl_coef}
+    metrics = measured(rollout, tools.tokenizer) | {"objective/kl_coef": kl_coef}
     metrics |= take_steps(state, rollout, config, tools, update=update, texts=texts)
 
     average = state.models.get("average")

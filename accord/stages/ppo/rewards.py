@@ -9,9 +9,13 @@ Dimension key:
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from statistics import fmean
 
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 
+from accord.data.chat import decode_response
+from accord.data.text_signs import is_refusal, repetition
 from accord.functional.advantages import gae
 from accord.functional.ensembles import disagreement, mean_minus_std, mean_score, worst_score
 from accord.functional.kl import missing_eos, replaced_eos, token_rewards
@@ -55,6 +59,12 @@ class Rollout:
         """The same rows, longest first, as ``scoring.by_length``."""
         lengths = self.episodes.sequences.lengths().tolist()
         return sorted(rows, key=lambda row: -lengths[row])
+
+    def token_ids(self) -> list[list[int]]:
+        """Each response as it was sampled, without padding."""
+        rows = self.episodes.sequences.response_tokens().tolist()
+        lengths = self.mask.sum(1).tolist()
+        return [row[:length] for row, length in zip(rows, lengths, strict=True)]
 
     def logratio(self) -> Tensor:
         """[B T] log π − log π_ref of the sampled tokens, nats."""
@@ -100,8 +110,15 @@ def combine(score: Score) -> Callable[[Tensor], Tensor]:
     return ways[score.combine]
 
 
-def measured(rollout: Rollout) -> dict[str, float]:
+def measured(rollout: Rollout, tokenizer: PreTrainedTokenizerBase) -> dict[str, float]:
     """Metrics of a rollout, before anything is learnt from it."""
     earned = row_sums(rollout.rewards, rollout.mask)
     found = objective(rollout.episodes, rollout.scores, rollout.ref_logprobs, earned)
-    return found | {"objective/score_spread": float(disagreement(rollout.member_scores).mean())}
+    responses = rollout.token_ids()
+    return found | {
+        "objective/score_spread": float(disagreement(rollout.member_scores).mean()),
+        "response/repetition": fmean(repetition(ids) for ids in responses),
+        "response/refusals": fmean(
+            is_refusal(decode_response(tokenizer, ids)) for ids in responses
+        ),
+    }

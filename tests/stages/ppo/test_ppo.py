@@ -158,6 +158,36 @@ def test_rollouts_hold_every_response_as_it_was(models, tmp_path):
     assert all(Prompt.model_validate(line["prompt"]).id == line["prompt_id"] for line in lines)
 
 
+def test_episodes_hold_every_token_of_a_few_responses(models, tmp_path):
+    settings = {"kl_coef": 0.5, "missing_eos_penalty": 2.0}
+    metrics = run(models, tmp_path / "out", **settings)
+    episodes = [json.loads(x) for x in (tmp_path / "out/episodes.jsonl").read_text().splitlines()]
+    rollouts = [json.loads(x) for x in (tmp_path / "out/rollouts.jsonl").read_text().splitlines()]
+    assert [one["update"] for one in episodes] == [1, 1, 2, 2, 3, 3]
+    keys = {"schema", "update", "prompt_id", "prompt", "score", "finished", "tokens"}
+    for one in episodes:
+        assert set(one) == keys
+        assert set(one["tokens"][0]) == {
+            "text", "logprob", "ref_logprob", "value", "advantage", "reward"
+        }  # fmt: skip
+        same = next(
+            r
+            for r in rollouts
+            if (r["update"], r["prompt_id"]) == (one["update"], one["prompt_id"])
+            and r["score"] == one["score"]
+        )
+        assert len(one["tokens"]) == same["length"]
+        ratios = [t["logprob"] - t["ref_logprob"] for t in one["tokens"]]
+        assert sum(ratios) == pytest.approx(same["kl"], abs=1e-3)
+        rewards = [t["reward"] for t in one["tokens"]]
+        penalty = 0 if one["finished"] else 2.0
+        expected = [-0.5 * r for r in ratios]
+        expected[-1] += one["score"] - penalty
+        assert rewards == pytest.approx(expected, abs=1e-3)
+    assert all(0 <= line["response/repetition"] <= 1 for line in metrics)
+    assert all(line["response/refusals"] == 0 for line in metrics)
+
+
 def test_the_output_loads_without_accord_and_has_changed(models, tmp_path):
     run(models, tmp_path / "out")
     policy = AutoModelForCausalLM.from_pretrained(tmp_path / "out/output")
@@ -176,7 +206,8 @@ def test_the_output_loads_without_accord_and_has_changed(models, tmp_path):
 
 
 def everything(out):
-    return {name: digest(out / name) for name in ("output", "metrics.jsonl", "rollouts.jsonl")} | {
+    files = ("output", "metrics.jsonl", "rollouts.jsonl", "episodes.jsonl")
+    return {name: digest(out / name) for name in files} | {
         "checks": (out / "checks.json").read_text()
     }
 
