@@ -44,7 +44,7 @@ SHOWN = {  # on a terminal, while it learns
     "policy/entropy": "entropy",
     "response/length": "tokens each",
     "response/finished": "ended",
-    "time/tokens_per_second": "tokens/s",
+    "time/tokens_per_second": "tokens a second",
 }
 
 

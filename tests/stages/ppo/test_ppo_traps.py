@@ -12,6 +12,7 @@ import torch
 
 from accord import stages
 from accord.config import build
+from accord.data.collate import build as build_sequences
 from accord.functional.kl import next_kl_coef
 from accord.runtime.artifacts import run_stage
 from accord.runtime.generate import Samples
@@ -47,6 +48,12 @@ def rollout_of(models, tools, **settings):
     pool = ppo.read_prompts(models, tools, max_tokens=6)
     episodes = ppo.sample_episodes(tools, pool, ppo.sampling(config), random=generator(0, "traps"))
     return evaluated(episodes, config, tools, kl_coef=0.1)
+
+
+def test_an_end_that_is_also_the_padding_still_counts():
+    """Responses 7 1 and 7 8 1, where 1 ends a response and fills up rows: two and three count."""
+    sequences = build_sequences([[5], [5, 6]], [[7, 1], [7, 8, 1]], 1)
+    assert sequences.response_mask().tolist() == [[True, True, False], [True, True, True]]
 
 
 def test_the_temperature_is_that_of_policy_and_reference(models, tools):
