@@ -1,15 +1,13 @@
 """``accord chat``: talk to a policy, or to two side by side."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from accord import stages, trace
+from accord import stages
 from accord.cli.errors import plain_errors
-from accord.config import InputError
+from accord.cli.sources import model_of
 from accord.records import Sampling
-from accord.runtime import artifacts
 
 Source = Annotated[
     str,
@@ -45,22 +43,10 @@ def chat(
 
         accord chat out/demo/02-sft out/demo
     """
-    sources = [_model(source) for source in (first, second) if source is not None]
+    sources = [model_of(source) for source in (first, second) if source is not None]
     sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
     try:
         from accord.cli import conversation  # noqa: PLC0415 - torch only when it is needed
     except ModuleNotFoundError as error:
         raise stages.needs_training(error, "chat") from error
     conversation.talk(sources, sampling, seed)
-
-
-def _model(source: str) -> tuple[str, Path | str]:
-    """A name to show and the model itself."""
-    if source.startswith(("hf:", "builtin:")):
-        return source, source
-    path = Path(source)
-    if (path / "run.json").is_file():
-        path = trace.newest_policy(path)
-    if not path.exists():
-        raise InputError(f"no folder `{source}`; give a run, an artifact or a model folder")
-    return path.name, artifacts.payload(path)

@@ -12,12 +12,9 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
+from accord.cli.local_policy import LocalPolicy
 from accord.config import InputError
-from accord.data.chat import ASSISTANT, HUMAN, encode_prompt
-from accord.models.load import context_length, load_policy
-from accord.records import Message, Prompt, Sampling
-from accord.runtime.generate import HuggingFaceGenerator
-from accord.runtime.seeding import generator
+from accord.records import Message, Sampling
 
 NEW, QUIT = "/new", "/quit"
 
@@ -26,54 +23,29 @@ NEW, QUIT = "/new", "/quit"
 class Speaker:
     """A policy with the conversation that it has had so far."""
 
-    name: str
-    source: Path | str
+    policy: LocalPolicy
     messages: list[Message] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.model, self.tokenizer = load_policy(self.source)
-        self.generator = HuggingFaceGenerator(self.model, self.tokenizer)
-
-    def answer(self, message: str, sampling: Sampling, seed: int) -> Iterator[str]:
+    def answer(self, message: str, seed: int) -> Iterator[str]:
         """The answer so far, again and again, longer each time; the last one is remembered."""
-        self.messages.append(Message(role="user", content=message))
-        random = generator(seed, "chat", len(self.messages))
+        said = [*self.messages, Message(role="user", content=message)]
         text = ""
-        for piece in self.generator.stream(self._tokens(sampling), sampling, random=random):
+        for piece in self.policy.stream(said, seed=seed):
             text += piece
-            # A policy that never learned to stop goes on with the next turns.
-            turn = min((text.find(mark) for mark in (HUMAN, ASSISTANT) if mark in text), default=-1)
-            text = text if turn < 0 else text[:turn]
             yield _shown(text)
-            if turn >= 0:
-                break
-        self.messages.append(Message(role="assistant", content=_shown(text)))
-
-    def _tokens(self, sampling: Sampling) -> list[int]:
-        """The conversation, without its oldest turns where it is longer than the context."""
-        limit = context_length(self.model)
-        for first in range(0, len(self.messages), 2):
-            prompt = Prompt(id="chat", messages=tuple(self.messages[first:]))
-            tokens = encode_prompt(self.tokenizer, prompt)
-            if limit is None or len(tokens) + sampling.max_tokens <= limit:
-                return tokens
-        self.messages.pop()
-        raise InputError(
-            f"the message and an answer of {sampling.max_tokens} tokens exceed the context of "
-            f"{limit} tokens; lower `--max-tokens` or write less"
-        )
+        self.messages = [*said, Message(role="assistant", content=_shown(text))]
 
 
 def talk(sources: Sequence[tuple[str, Path | str]], sampling: Sampling, seed: int) -> None:
     """Read messages until they end, and answer each."""
     console = Console(highlight=False)
-    speakers = [Speaker(name, source) for name, source in sources]
+    speakers = [Speaker(LocalPolicy(name, source, sampling)) for name, source in sources]
     for message in _messages(console):
         if message == NEW:
             for speaker in speakers:
                 speaker.messages.clear()
             continue
-        answers = [speaker.answer(message, sampling, seed) for speaker in speakers]
+        answers = [speaker.answer(message, seed) for speaker in speakers]
         try:
             if sys.stdin.isatty() and console.is_terminal:
                 _show(console, speakers, answers)
@@ -110,7 +82,7 @@ def _show(console: Console, speakers: Sequence[Speaker], answers: Sequence[Itera
         for parts in zip_longest(*answers):
             texts = [part or text for part, text in zip(parts, texts, strict=True)]
             panels = [
-                Panel(Text(text), title=speaker.name, width=width)
+                Panel(Text(text), title=speaker.policy.name, width=width)
                 for speaker, text in zip(speakers, texts, strict=True)
             ]
             live.update(Columns(panels))
@@ -121,4 +93,4 @@ def _print(speakers: Sequence[Speaker], answers: Sequence[Iterator[str]]) -> Non
         text = ""
         for part in parts:
             text = part
-        print(f"{speaker.name}: {text}" if len(speakers) > 1 else text, flush=True)
+        print(f"{speaker.policy.name}: {text}" if len(speakers) > 1 else text, flush=True)

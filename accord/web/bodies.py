@@ -194,7 +194,9 @@ class ConversationShown(Shown):
     form: AnswerForm
     guideline: str
     care: Care
+    break_due: bool = Field(description="A break would be good; nothing is locked.")
     problem: str = Field(description="Why the last message was not answered; empty if it was.")
+    draft: dict[str, Any] | None = Field(description="What was saved of what is unfinished.")
 
 
 class ConversationNext(Shown):

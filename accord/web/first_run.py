@@ -1,6 +1,7 @@
 """The first run: an admin's link, and a small project so that a newcomer can vote at once."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,8 @@ PROJECTS = {
     "sample-writing": ("demonstration", "Sample: write the ideal answer"),
 }
 
+TALK = {"sample-talk": ("conversation_helpful", "Sample: talk with the assistant")}
+
 
 @dataclass(frozen=True)
 class FirstRun:
@@ -33,8 +36,10 @@ class FirstRun:
     made_sample: bool
 
 
-def prepare(store: Store, *, now: datetime, sample: bool = True) -> FirstRun:
+def prepare(store: Store, *, now: datetime, sample: bool = True, talks: bool = False) -> FirstRun:
     """Make what a new store lacks; on a store in use, nothing.
+
+    The sample has a conversation if there is somebody who ``talks``.
 
     As long as no admin has a password, every start makes a new link and the ones before it no
     longer work.
@@ -42,7 +47,7 @@ def prepare(store: Store, *, now: datetime, sample: bool = True) -> FirstRun:
     with store.writing() as session:
         made = sample and not projects.list_(session) and not accounts.roster(session)
         if made:
-            _sample(session, now)
+            _sample(session, PROJECTS | (TALK if talks else {}), now)
         return FirstRun(_admin_path(session, now), made)
 
 
@@ -73,9 +78,9 @@ def _admin_path(session: Session, now: datetime) -> str:
     return f"/invite/{secret}"
 
 
-def _sample(session: Session, now: datetime) -> None:
+def _sample(session: Session, wanted: Mapping[str, tuple[str, str]], now: datetime) -> None:
     kept = json.loads(SAMPLE.read_text(encoding="utf-8"))
-    for project_id, (preset, title) in PROJECTS.items():
+    for project_id, (preset, title) in wanted.items():
         values = {
             "preset": preset,
             "id": project_id,
@@ -83,5 +88,5 @@ def _sample(session: Session, now: datetime) -> None:
             "settings": {"votes_wanted": VOTES, "gold_share": 0.0, "repeat_share": 0.0},
         }
         project_setup.set_up(session, from_values(values), now=now, by=MADE_BY)
-        found = [Item.model_validate(item) for item in kept[preset]]
+        found = [Item.model_validate(item) for item in kept.get(preset, [])]
         projects.add_items(session, project_id, found, now=now)

@@ -73,7 +73,7 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "max-age=3600" if is_static else "no-store")
+                headers.setdefault("Cache-Control", "no-cache" if is_static else "no-store")
                 if self.settings.is_https:
                     headers.setdefault("Strict-Transport-Security", HTTPS_ONLY)
             await send(message)

@@ -39,7 +39,7 @@ def task_shown(task: Task, spec: ProjectSpec) -> TaskShown:
         form=form_of(spec, ranked=len(texts) > 1),
         guideline=task.guideline,
         care=care_of(spec),
-        draft=_draft(task.draft),
+        draft=draft_of(task),
         lease_ends_at=task.expires_at,
     )
 
@@ -83,6 +83,15 @@ def care_of(spec: ProjectSpec) -> Care:
     return Care(content_classes=list(care.content_classes), blur=care.blur)
 
 
+def draft_of(task: Task) -> dict[str, Any] | None:
+    """What was saved of an unfinished answer; None when it is nothing that a page made."""
+    try:
+        found = json.loads(task.draft) if task.draft else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
 def _choices(labels: Labels) -> list[Choice]:
     return [
         Choice(
@@ -90,11 +99,3 @@ def _choices(labels: Labels) -> list[Choice]:
         )
         for one in labels
     ]
-
-
-def _draft(text: str | None) -> dict[str, Any] | None:
-    try:
-        found = json.loads(text) if text else None
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None

@@ -15,8 +15,8 @@ from accord.web import work
 from accord.web.bodies import ChooseBody, ConversationNext, ConversationShown, FinishBody, TalkState
 from accord.web.deps import State, Viewer
 from accord.web.errors import CONFLICT, Problem
-from accord.web.shown import care_of, form_of, messages_shown, responses_shown
-from accord.web.turns import Candidate, Turn, new_seed
+from accord.web.shown import care_of, draft_of, form_of, messages_shown, responses_shown
+from accord.web.turns import NOBODY, Candidate, Turn, new_seed
 from accord.web.wording import question
 from accord.web.work import Desk, Found
 
@@ -55,7 +55,9 @@ def shown(at: Desk, task: Task) -> ConversationShown:
         form=form_of(spec, ranked=True),
         guideline=task.guideline,
         care=care_of(spec),
-        problem="" if turn is None else turn.problem,
+        break_due=work.break_due(at),
+        problem=_problem(at, turn),
+        draft=draft_of(task),
     )
 
 
@@ -181,6 +183,12 @@ def finish(at: Desk, task: Task, body: FinishBody) -> ConversationNext:
     return next_conversation(at)
 
 
+def _problem(at: Desk, turn: Turn | None) -> str:
+    if turn is not None:
+        return turn.problem
+    return "" if at.state.turns.known(at.spec.settings.generators) else NOBODY
+
+
 def _dialogue(session: Session, conversation_id: str) -> Dialogue | None:
     if events.find(session, conversation_id, [OPEN]) is None:
         return None
@@ -211,6 +219,6 @@ def _state(dialogue: Dialogue | None, turn: Turn | None, max_turns: int) -> Talk
         return "finished"
     if dialogue.undecided() is not None:
         return "choose"
-    if turn is not None and not turn.problem and not turn.is_kept:
-        return "stream"
+    if turn is not None and not turn.problem:
+        return "stream"  # kept a moment ago perhaps, but not yet in what this transaction sees
     return "end" if _decided(dialogue) >= max_turns else "write"

@@ -26,6 +26,10 @@ AT_ONCE = 16  # candidates being written
 LARGEST_SEED = 2**31 - 1
 PAIR = 2
 LOG = logging.getLogger("accord.web")
+NOBODY = (
+    "no assistant is being served for this project; the server is started with "
+    "`accord serve --policy NAME=...`"
+)
 FAILED = "The assistants could not answer; send the message again"
 
 
@@ -97,17 +101,17 @@ class Turns:
         Raises:
             InputError: none is being served.
         """
-        wanted = [name for name in names if name in self.generators] if names else None
-        known = list(self.generators) if wanted is None else wanted
+        known = self.known(names)
         if not known:
-            raise InputError(
-                "no assistant is being served for this project; the server is started with "
-                "`accord serve --policy NAME=...`"
-            )
+            raise InputError(NOBODY)
         if len(known) == 1:
             known = known * PAIR
         first, second = secrets.SystemRandom().sample(known, PAIR)
         return self.generators[first], self.generators[second]
+
+    def known(self, names: Sequence[str]) -> list[str]:
+        """Those of these generators that are being served; all of them for no names."""
+        return [name for name in self.generators if not names or name in names]
 
     def of(self, conversation_id: str) -> Turn | None:
         """The turn under way in a conversation; None when there is none."""

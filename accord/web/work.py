@@ -227,7 +227,7 @@ def progress(at: Desk, *, latest: str | None = None) -> Progress:
     return Progress(
         answered=standing.answered,
         today=standing.answers_on(at.now),
-        break_due=_break_due(at),
+        break_due=break_due(at),
         undo=latest or exposure.latest_answer(at.session, at.spec.id, at.person),
         feedback=None,
     )
@@ -256,7 +256,8 @@ def _in_steps(rate: Rate) -> tuple[int, float | None]:
     return count, round(rate.value * SHARE_STEPS) / SHARE_STEPS
 
 
-def _break_due(at: Desk) -> bool:
+def break_due(at: Desk) -> bool:
+    """True when somebody has worked longer without a pause than the project finds good."""
     minutes = at.spec.settings.care.break_every_minutes
     if minutes is None:
         return False

@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from accord import cli
 from accord.cli.conversation import Speaker
+from accord.cli.local_policy import LocalPolicy
 from accord.config import InputError
 from accord.records import Message, Sampling
 
@@ -60,11 +61,14 @@ def test_a_message_longer_than_the_context_is_refused_and_the_talk_goes_on(polic
 
 
 def test_the_oldest_turns_are_forgotten_when_the_context_is_full(policy):
-    speaker = Speaker("x", policy / "output")
-    sampling = Sampling(max_tokens=4)
+    speaker = speaker_of(policy)
     for turn in range(12):
-        list(speaker.answer(f"message number {turn} of a long talk", sampling, 0))
+        list(speaker.answer(f"message number {turn} of a long talk", 0))
     assert len(speaker.messages) == 24
+
+
+def speaker_of(policy):
+    return Speaker(LocalPolicy("x", policy / "output", Sampling(max_tokens=4)))
 
 
 class Scripted:
@@ -90,14 +94,14 @@ class Scripted:
 def test_an_answer_ends_where_another_turn_begins_and_cannot_steer_the_terminal(
     policy, pieces, answer
 ):
-    speaker = Speaker("x", policy / "output")
-    speaker.generator = Scripted(*pieces)
-    list(speaker.answer("Well?", Sampling(max_tokens=4), 0))
+    speaker = speaker_of(policy)
+    speaker.policy._generator = Scripted(*pieces)
+    list(speaker.answer("Well?", 0))
     assert speaker.messages[-1] == Message(role="assistant", content=answer)
 
 
 def test_a_message_that_never_fits_leaves_the_conversation_as_it_was(policy):
-    speaker = Speaker("x", policy / "output")
+    speaker = speaker_of(policy)
     with pytest.raises(InputError, match="exceed the context"):
-        list(speaker.answer("word " * 400, Sampling(max_tokens=4), 0))
+        list(speaker.answer("word " * 400, 0))
     assert speaker.messages == []

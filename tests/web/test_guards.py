@@ -19,7 +19,7 @@ def test_every_response_guards_the_browser(site, address):
     assert "unsafe" not in policy
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "same-origin"
-    assert headers["cache-control"] == ("max-age=3600" if "static" in address else "no-store")
+    assert headers["cache-control"] == ("no-cache" if "static" in address else "no-store")
 
 
 def test_no_page_has_a_script_or_a_style_of_its_own(site):

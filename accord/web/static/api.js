@@ -14,10 +14,11 @@ function token() {
   return document.querySelector('meta[name="csrf-token"]').content;
 }
 
-async function once(method, path, body) {
+async function once(method, path, body, options = {}) {
   const response = await fetch(`/api/v1${path}`, {
     method,
     credentials: "same-origin",
+    ...options,
     headers: { "Content-Type": "application/json", "X-CSRF-Token": token() },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
@@ -30,11 +31,10 @@ async function once(method, path, body) {
   throw new Refused(response.status, content);
 }
 
-/** Send until there is an answer; `onWait` is told when the server cannot be reached. */
-export async function send(path, body = {}, { method = "POST", onWait = () => {} } = {}) {
+async function patiently(job, onWait) {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await once(method, path, body);
+      return await job();
     } catch (error) {
       const isPassing = !(error instanceof Refused) || error.status >= 500;
       if (!isPassing || attempt >= WAITS.length) throw error;
@@ -44,9 +44,18 @@ export async function send(path, body = {}, { method = "POST", onWait = () => {}
   }
 }
 
-/** Send once and do not wait: a draft, whose next copy follows soon. */
-export function post(path, body) {
-  return once("POST", path, body);
+/** Send until there is an answer; `onWait` is told when the server cannot be reached. */
+export function send(path, body = {}, { onWait = () => {} } = {}) {
+  return patiently(() => once("POST", path, body), onWait);
+}
+
+export function read(path) {
+  return patiently(() => once("GET", path), () => {});
+}
+
+/** Send once and do not wait: a draft, whose next copy follows soon, or whose page is closing. */
+export function post(path, body, { keepalive = false } = {}) {
+  return once("POST", path, body, { keepalive });
 }
 
 export function identifier() {

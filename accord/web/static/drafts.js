@@ -5,6 +5,7 @@ import { post } from "./api.js";
 const PAUSE = 900; // milliseconds without a change before a draft is sent
 const key = (task) => `accord-draft-${task}`;
 let timer = 0;
+let unsent = null; // what the server does not have yet
 
 function keep(task, value) {
   try {
@@ -16,9 +17,20 @@ function keep(task, value) {
 
 export function save(task, value) {
   keep(task, value);
+  unsent = { task, value };
   clearTimeout(timer);
-  timer = setTimeout(() => post(`/tasks/${task}/draft`, { draft: value }).catch(() => {}), PAUSE);
+  timer = setTimeout(() => flush(), PAUSE);
 }
+
+function flush(options = {}) {
+  clearTimeout(timer);
+  if (!unsent) return;
+  const { task, value } = unsent;
+  unsent = null;
+  post(`/tasks/${task}/draft`, { draft: value }, options).catch(() => {});
+}
+
+addEventListener("pagehide", () => flush({ keepalive: true })); // the browser sends it after us
 
 export function load(task, sent) {
   try {
@@ -30,6 +42,7 @@ export function load(task, sent) {
 
 export function forget(task) {
   clearTimeout(timer);
+  unsent = null;
   try {
     localStorage.removeItem(key(task));
   } catch {

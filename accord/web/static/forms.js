@@ -6,6 +6,12 @@ import { el, prose } from "./dom.js";
 
 const STEPS = 7; // of every axis
 const STRENGTH = ["slightly", "somewhat", "clearly", "far"];
+const ASKED = { // what the first rank means, and the two kinds of ties
+  helpful: ["better", "Both equally good", "Both equally bad"],
+  honest: ["more honest", "Both honest", "Both dishonest"],
+  harmless: ["less harmful", "Neither is harmful", "Both equally harmful"],
+  red_team: ["more harmful", "Neither is harmful", "Both equally harmful"],
+};
 
 function choices(name, options, state, field, changed, describe = "") {
   const group = el("fieldset", { class: "choices" }, el("legend", {}, describe || name));
@@ -18,6 +24,11 @@ function choices(name, options, state, field, changed, describe = "") {
       el("span", {}, option.label), option.key ? el("kbd", {}, option.key) : null));
   }
   return group;
+}
+
+function choose(input) {
+  input.checked = true;
+  input.dispatchEvent(new Event("change"));
 }
 
 function axes(task, state, place, changed) {
@@ -53,19 +64,6 @@ function card(task, response, state, changed, ...more) {
   const node = el("section", { class: "card response", "aria-label": `Response ${response.label}` },
     el("h3", {}, `Response ${response.label}`), body,
     ...axes(task, state, response.place, changed), flags(task, state, response.place, changed), ...more);
-  if (task.care.blur && !state.shown) {
-    body.classList.add("blurred");
-    body.setAttribute("aria-hidden", "true");
-    node.append(el("button", { type: "button", class: "reveal",
-      onclick: () => {
-        document.querySelectorAll(".blurred").forEach((hidden) => {
-          hidden.classList.remove("blurred");
-          hidden.removeAttribute("aria-hidden");
-        });
-        document.querySelectorAll(".reveal").forEach((button) => button.remove());
-        state.shown = true;
-      } }, "Show the text"));
-  }
   return node;
 }
 
@@ -95,14 +93,15 @@ function shared(task, state) {
 /** Two responses: a scale from "A far better" to "B far better", ties of both kinds. */
 function comparison(task, state, changed) {
   const steps = task.form.strength_steps || 1;
-  const word = (n) => (steps === 1 ? "better" : `${STRENGTH[n + STRENGTH.length - steps]} better`);
+  const [more, bothGood, bothBad] = ASKED[task.mode];
+  const word = (n) => (steps === 1 ? more : `${STRENGTH[n + STRENGTH.length - steps]} ${more}`);
   const scale = [];
   for (let n = steps - 1; n >= 0; n -= 1) scale.push({ value: `A${n + 1}`, label: `A ${word(n)}` });
   for (let n = 0; n < steps; n += 1) scale.push({ value: `B${n + 1}`, label: `B ${word(n)}` });
   scale.forEach((option, i) => { option.key = String(i + 1); });
   if (task.form.ties) {
-    scale.push({ value: "both_good", label: "Both equally good", key: "9" });
-    scale.push({ value: "both_bad", label: "Both equally bad", key: "0" });
+    scale.push({ value: "both_good", label: bothGood, key: "9" });
+    scale.push({ value: "both_bad", label: bothBad, key: "0" });
   }
   const bar = choices("choice", scale, state, "choice", changed, task.question);
   bar.classList.add("verdict");
@@ -121,15 +120,15 @@ function comparison(task, state, changed) {
       const option = scale.find((each) => each.key === event.key);
       if (!option) return false;
       const input = bar.querySelector(`input[value="${option.value}"]`);
-      input.checked = true;
-      input.dispatchEvent(new Event("change"));
+      choose(input);
       input.focus();
       return true;
     },
   };
 }
 
-/** K responses: a rank for each, equal ranks are ties; keys: a letter, then a digit. */
+/** K responses: a rank for each, equal ranks are ties. A letter goes to a response; a digit rates
+ * it, axis by axis, and ranks it once all are rated; then comes the next response. */
 function ranking(task, state, changed) {
   state.ranks ||= {};
   let current = 0;
@@ -145,13 +144,15 @@ function ranking(task, state, changed) {
     cards.forEach((node) => { node.querySelector(".rank").disabled = !ready; });
   };
   lock();
-  const choose = (place) => {
+  cards[0].classList.add("current");
+  const goTo = (place) => {
     current = place;
     cards.forEach((node, i) => node.classList.toggle("current", i === place));
     cards[place].scrollIntoView({ block: "nearest" });
   };
   return {
     node: el("div", {}, el("p", { class: "question" }, task.question),
+      el("p", { class: "hint" }, "With keys: a digit rates, then ranks, the response with the frame; a letter goes to another one."),
       el("div", { class: "many" }, ...cards), comment(task, state, changed)),
     isComplete: () => isRated(task, state) && task.responses.every((r) => state.ranks[r.place]),
     update: lock,
@@ -163,14 +164,18 @@ function ranking(task, state, changed) {
     key: (event) => {
       const letter = event.key.toLowerCase().charCodeAt(0) - 97;
       if (event.key.length === 1 && letter >= 0 && letter < cards.length) {
-        choose(letter);
+        goTo(letter);
         return true;
       }
-      const input = cards[current].querySelector(`.rank input[value="${CSS.escape(event.key)}"]`);
-      if (!input || input.matches(":disabled")) return false;
-      input.checked = true;
-      input.dispatchEvent(new Event("change"));
-      choose(Math.min(current + 1, cards.length - 1));
+      if (!/^[1-9]$/.test(event.key)) return false;
+      const groups = [...cards[current].querySelectorAll(".scale:not(.rank)")];
+      const unrated = groups.find((group) => !group.querySelector(":checked"));
+      const group = unrated || cards[current].querySelector(".rank:not(:disabled)");
+      const input = group && group.querySelector(`input[value="${event.key}"]`);
+      if (!input) return false;
+      choose(input);
+      const isLast = unrated && unrated !== groups[groups.length - 1];
+      if (!isLast) goTo((current + 1) % cards.length);
       return true;
     },
   };
@@ -186,6 +191,7 @@ function demonstration(task, state, changed) {
     node: el("div", {}, ...task.responses.map((response) => card(task, response, state, changed)),
       el("label", { for: "answer-text", class: "question" }, task.question), area,
       comment(task, state, changed)),
+    area,
     isComplete: () => state.text.trim().length > 0,
     value: () => ({ ...shared(task, state), text: state.text }),
     key: () => false,
@@ -204,8 +210,7 @@ function rating(task, state, changed) {
       const open = [...document.querySelectorAll(".scale")].find((group) => !group.querySelector(":checked"));
       const input = open && open.querySelector(`input[value="${CSS.escape(event.key)}"]`);
       if (!input) return false;
-      input.checked = true;
-      input.dispatchEvent(new Event("change"));
+      choose(input);
       return true;
     },
   };
@@ -213,8 +218,19 @@ function rating(task, state, changed) {
 
 const FORMS = { comparison, ranking, demonstration, rating };
 
+/** The state of a form out of an answer that was given before, by place: after an undo. */
+function asState({ answer }) {
+  const byPlace = (list) => ({ ...(list || []) });
+  const state = { comment: answer.comment || "", ratings: byPlace(answer.ratings), flags: byPlace(answer.flags) };
+  if (answer.text !== null && answer.text !== undefined) state.text = answer.text;
+  if (!answer.ranks) return state;
+  const first = answer.ranks[0] < answer.ranks[1] ? "A" : "B";
+  return { ...state, ranks: byPlace(answer.ranks), choice: answer.tie || `${first}${answer.strength || 1}` };
+}
+
 export function formOf(task, draft, changed) {
-  const state = { comment: "", ratings: {}, flags: {}, ...draft };
+  const given = draft.answer ? asState(draft) : draft;
+  const state = { comment: "", ratings: {}, flags: {}, ...given };
   const form = FORMS[task.task](task, state, () => {
     if (form.update) form.update();
     changed(state);
