@@ -209,4 +209,14 @@ LESSONS = {
         "--inputs prompts=out/world --inputs world=out/world --out out/evaluate\n"
         "--set baseline=sft",
     ),
+    "frontier": Lesson(
+        summary="Sum up what several methods reach, how far from where they started, at what cost.",
+        takes="an evaluation, the artifacts of its policies by name, draws of best_of_n, prompts; "
+        "optionally the world.",
+        makes="frontier.json, and frontier.html with two figures and a table.",
+        rule="cost is forward tokens + 2 * backward tokens; policies that differ in the number "
+        "behind their names are seeds of one method.",
+        example="--inputs evaluation=out/evaluate --inputs runs.ppo_1=out/ppo\n"
+        "--inputs draws.one=out/draws --inputs prompts=out/world --out out/frontier",
+    ),
 }

@@ -61,7 +61,7 @@ def run(
     )
     console = Console(soft_wrap=True)
     if dry_run:
-        typer.echo(_described(planned))
+        typer.echo(described(planned))
         return
     report = pipeline.run(planned, console)
     console.print(f"report: [bold]{report}[/]", highlight=False)
@@ -78,7 +78,7 @@ def _command(file: Path | None, out: Path, settings: list[str]) -> str:
     return shlex.join(words + [word for setting in settings for word in ("--set", setting)])
 
 
-def _described(planned: pipeline.Plan) -> str:
+def described(planned: pipeline.Plan) -> str:
     """The resolved run as a run file, with what would happen to each stage."""
     parts = [as_toml({"title": planned.title, "seed": planned.seed}).join(("[run]\n", "\n"))]
     for step in planned.steps:

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from accord import pipeline
+from accord.cli import frontier_study
 from accord.cli.errors import plain_errors
 from accord.cli.options import DryRun, Settings, taken_from
 from accord.config import InputError, apply_settings
@@ -22,6 +23,9 @@ app = typer.Typer(help="Studies: many runs that differ in one thing, with interv
 @app.callback()
 def _studies() -> None:
     """Studies: many runs that differ in one thing, with intervals and a plot."""
+
+
+app.command("frontier")(frontier_study.frontier)
 
 
 @dataclass(frozen=True)

@@ -195,6 +195,12 @@ def _evaluate() -> ModuleType:
     return evaluate
 
 
+def _frontier() -> ModuleType:
+    from accord.stages import frontier
+
+    return frontier
+
+
 STAGES: dict[str, Callable[[], ModuleType]] = {
     "world": _world,
     "many_worlds": _many_worlds,
@@ -217,4 +223,5 @@ STAGES: dict[str, Callable[[], ModuleType]] = {
     "grpo": _grpo,
     "reinforce": _reinforce,
     "evaluate": _evaluate,
+    "frontier": _frontier,
 }
