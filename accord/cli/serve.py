@@ -85,9 +85,9 @@ def serve(
         from accord.web.settings import from_environment  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise InputError("`accord serve` needs more; run `pip install 'accord[web]'`") from error
-    settings = from_environment(os.environ, database=database, host=host)
     sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
     answering = {name: _answering(name, source, sampling) for name, source in _named(policy or [])}
+    settings = from_environment(os.environ, database=database, host=host)
     with open_store(settings.database) as store:
         app = create_app(settings, store, generators=answering)
         config = uvicorn.Config(
@@ -100,13 +100,8 @@ def serve(
         )
         socket = config.bind_socket()
         bound = f"http://{'localhost' if host == '127.0.0.1' else host}:{socket.getsockname()[1]}"
-        _greet(
-            store,
-            settings.url or bound,
-            sample=sample,
-            talks=bool(answering),
-            token_file=token_file,
-        )
+        talks = bool(answering)
+        _greet(store, settings.url or bound, sample=sample, talks=talks, token_file=token_file)
         gc.freeze()  # what is there now stays: nobody waits while it is looked through for garbage
         uvicorn.Server(config).run(sockets=[socket])
 

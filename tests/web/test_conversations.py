@@ -245,6 +245,8 @@ def test_a_pair_is_drawn_from_the_generators_of_the_project():
 
 def test_without_anybody_who_answers_that_is_said(team):
     ann, task = start(team)
+    shown = ann.get(f"/api/v1/conversations/{task}").json()
+    assert "no assistant is being served" in shown["problem"]  # before anything is written
     refused = talk(ann, task, "message", 422, text="Hello?")
     assert "accord serve --policy" in refused["detail"]
 
@@ -273,3 +275,19 @@ def test_the_sides_of_the_policies_are_balanced(served):
         talk(ann, task, "choose", **choice(1, 2))
     assert ann.get(f"/api/v1/conversations/{task}").json()["state"] == "end"
     assert first.count("Text of one.") == 4
+
+
+def test_what_is_typed_is_there_after_a_reload_and_a_break_is_due_in_time(served):
+    ann, task = start(served, settings={"care": {"break_every_minutes": 30}})
+    kept = {"message": "half a sent"}
+    ann.post(f"/api/v1/tasks/{task}/draft", json={"draft": kept})
+    shown = ann.get(f"/api/v1/conversations/{task}").json()
+    assert (shown["draft"], shown["break_due"], shown["problem"]) == (kept, False, "")
+    due = []
+    for number in range(8):
+        talk(ann, task, "message", text=f"Message {number}")
+        answered(ann, task)
+        due.append(talk(ann, task, "choose", **choice(1, 2))["break_due"])
+        served.site.clock.passes(minutes=4.5)
+    assert due == [False] * 7 + [True]  # 31.5 minutes after the first choice
+    assert ann.get(f"/api/v1/conversations/{task}").json()["draft"] is None
