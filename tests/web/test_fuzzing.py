@@ -50,7 +50,7 @@ def parts(team, item):
     }
 
 
-def explore(team, parts, examples):
+def explore(team, parts, examples, *, anywhere=True):
     """Try every operation, with parameters that lead to something and with any; count requests."""
     app = team.site.app
     schema = schemathesis.openapi.from_dict(app.openapi())
@@ -66,7 +66,7 @@ def explore(team, parts, examples):
             names = [one.name for one in operation.path_parameters]
             known = {name: parts[name] for name in names if name in parts}
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-                for fixed in [known, None] if known else [None]:
+                for fixed in [known, None] if known and anywhere else [known or None]:
                     strategy = operation.as_strategy(mode, path_parameters=fixed)
                     try_all(strategy, client, headers, examples, seen)
     return seen
@@ -100,10 +100,10 @@ def try_all(strategy, client, headers, examples, seen):
 
 
 def test_no_request_breaks_the_server(team, parts):
-    seen = explore(team, parts, examples=2)
+    seen = explore(team, parts, examples=2, anywhere=False)
     assert len(seen["operations"]) > 40
-    assert seen["requests"] > 200
-    assert 50 < seen["refused"] < seen["requests"]
+    assert seen["requests"] > 100
+    assert 30 < seen["refused"] < seen["requests"]
 
 
 @pytest.mark.slow
