@@ -4,7 +4,8 @@ import threading
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers.activations import NewGELUActivation
 
 from accord.runtime import parallel, processor
 
@@ -111,3 +112,18 @@ def test_parts_are_even_and_small_enough(rows, size, expected):
     assert all(len(part) <= size for part in cut)
     if expected is not None:
         assert sorted(map(len, cut)) == sorted(expected)
+
+
+def test_a_gelu_in_seven_operations_becomes_one(tmp_path):
+    config = GPT2Config(vocab_size=11, n_positions=8, n_embd=8, n_layer=2, n_head=2)
+    model = GPT2LMHeadModel(config).eval()
+    tokens = torch.tensor([[1, 2, 3]])
+    with torch.no_grad():
+        before = model(tokens).logits
+        after = processor.place(model)(tokens).logits
+    torch.testing.assert_close(before, after)
+    assert not any(isinstance(m, NewGELUActivation) for m in model.modules())
+    model.save_pretrained(tmp_path)  # what is saved is what it was
+    torch.testing.assert_close(
+        GPT2LMHeadModel.from_pretrained(tmp_path).eval()(tokens).logits, before
+    )
