@@ -200,7 +200,7 @@ def freeze_lower_layers(model: PreTrainedModel, count: int) -> None:
     Raises:
         InputError: there are not so many layers, or they cannot be found.
     """
-    layers = _stack(model)
+    layers = layer_stack(model)
     if count > len(layers):
         raise InputError(f"`frozen_layers` = {count}, but the model has {len(layers)} layers")
     untyped: Any = trunk(model)
@@ -212,7 +212,7 @@ def freeze_lower_layers(model: PreTrainedModel, count: int) -> None:
         layer.requires_grad_(False)
 
 
-def _stack(model: PreTrainedModel) -> nn.ModuleList:
+def layer_stack(model: PreTrainedModel) -> nn.ModuleList:
     """The layers of a trunk, lowest first."""
     wanted = model.config.get_text_config().num_hidden_layers
     for module in trunk(model).modules():
