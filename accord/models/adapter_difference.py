@@ -1,6 +1,6 @@
 """The adapter that turns one model into another which was trained from it with LoRA.
 
-    W_other − W = (alpha / rank) · B A,     found by singular values, exact where rank(W_other − W) ≤ rank
+    W_other − W = (alpha / rank) · B A,     by singular values; exact up to that rank
 
 So a preference model that was trained with adapters and saved as an ordinary model, for plain
 transformers to load, needs no trunk of its own beside the policy that it grew from.

@@ -9,6 +9,7 @@ saved has its adapter folded into the weights: plain transformers loads it.
 Source: Hu et al. 2021, arXiv:2106.09685. The layers are peft's; ``pip install "accord[lora]"``.
 """
 
+import copy
 import importlib
 import math
 import re
@@ -243,3 +244,32 @@ def _peft() -> Any:
         return importlib.import_module("peft")
     except ImportError as error:
         raise InputError('LoRA needs peft; run `pip install "accord[lora]"`') from error
+
+
+def plain_weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
+    """The weights by the names that a model without adapters has, the one in use folded in."""
+    name = active(model)
+    folded = {
+        path: layer.get_delta_weight(name)
+        for path, layer in model.named_modules()
+        if name is not None and _is_adapted(layer)
+    }
+    found = {}
+    for path, parameter in model.named_parameters():
+        if ".lora_" in path:
+            continue
+        weight = parameter.detach()
+        owner = path.rpartition(".base_layer.weight")[0]
+        if owner in folded:
+            weight = weight + folded[owner]
+        found[path.replace(".base_layer", "")] = weight
+    return found
+
+
+def plain(model: PreTrainedModel) -> PreTrainedModel:
+    """The model as one without adapters: itself if it has none, else a copy with them folded in."""
+    if not adapter_names(model):
+        return model
+    alone = copy.deepcopy(model)
+    merge(alone)
+    return alone

@@ -23,7 +23,7 @@ from accord.records import Prompt, Sampling, read_records
 from accord.runtime.generate import Generator
 from accord.runtime.input_files import input_file
 from accord.runtime.parallel import in_order, parts
-from accord.runtime.processor import device
+from accord.runtime.processor import Precision, autocast, device
 from accord.runtime.scoring import by_length
 from accord.runtime.seeding import generator
 
@@ -108,13 +108,19 @@ def sample_episodes(
 
 
 def logprobs_of(
-    model: PreTrainedModel, sequences: Sequences, *, temperature: float, microbatch_size: int
+    model: PreTrainedModel,
+    sequences: Sequences,
+    *,
+    temperature: float,
+    microbatch_size: int,
+    precision: Precision = "float32",
 ) -> Tensor:
     """[B T] log-probabilities of the responses under a policy, nats; 0 at padding."""
 
     def compute(part: Sequences) -> Tensor:
         lengths = part.prompt_lengths, part.response_lengths
-        return policy.logprobs(model, part.tokens, *lengths, temperature=temperature)
+        with autocast(precision):
+            return policy.logprobs(model, part.tokens, *lengths, temperature=temperature)
 
     return in_microbatches(compute, sequences, microbatch_size)
 

@@ -11,11 +11,13 @@ measures the error and takes the setting back when it is above ``LARGEST_ERROR``
 import functools
 import importlib
 import os
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
 from transformers.activations import NewGELUActivation
+
+Precision = Literal["float32", "bfloat16"]  #: of products; weights are float32 either way
 
 LARGEST_ERROR = 2e-5  # float32 gives about 1e-6, bfloat16 3e-3
 PROBE = 256  # rows and columns of the matrices that measure it
@@ -42,6 +44,14 @@ def prepare_processor() -> None:
         torch.set_float32_matmul_precision("highest")
     # The threads that torch was given are divided among the workers.
     torch.set_num_threads(max(1, torch.get_num_threads() // workers()))
+
+
+def autocast(precision: Precision) -> torch.autocast:
+    """Products in bfloat16 for a block of one thread, where that is wanted.
+
+    Their sums are kept in float32 by the processor; a product is off by 2^-8 of its size.
+    """
+    return torch.autocast(device().type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def matmul_error() -> float:

@@ -8,8 +8,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from accord.data.collate import Sequences
-from accord.models import preference_model
+from accord.models import adapters, preference_model
 from accord.runtime.parallel import in_order, parts
+from accord.runtime.processor import Precision, autocast
 
 
 class Scorer(Protocol):
@@ -32,6 +33,7 @@ class PreferenceModelScorer:
     eos_id: int
     pad_id: int
     microbatch_size: int
+    precision: Precision = "float32"
 
     def score(self, sequences: Sequences, finished: Tensor) -> Tensor:
         """[B] score units; see ``Scorer``."""
@@ -39,7 +41,9 @@ class PreferenceModelScorer:
         lengths = closed.lengths()
 
         def compute(rows: list[int]) -> Tensor:
-            return preference_model.scores(self.model, closed.select(rows).tokens, lengths[rows])
+            with autocast(self.precision):
+                tokens = closed.select(rows).tokens
+                return preference_model.scores(self.model, tokens, lengths[rows]).float()
 
         cut = parts(by_length(closed), self.microbatch_size)
         scores = torch.zeros(len(closed), device=closed.tokens.device)
@@ -47,6 +51,19 @@ class PreferenceModelScorer:
             for rows, found in zip(cut, in_order(compute, cut), strict=True):
                 scores[rows] = found
         return scores
+
+
+@dataclass(frozen=True)
+class AdapterScorer:
+    """A scorer whose model is an adapter on a trunk that others use with other adapters."""
+
+    scorer: PreferenceModelScorer
+    adapter: str
+
+    def score(self, sequences: Sequences, finished: Tensor) -> Tensor:
+        """[B] score units; see ``Scorer``. Nobody else may use the trunk meanwhile."""
+        with adapters.using(self.scorer.model, self.adapter):
+            return self.scorer.score(sequences, finished)
 
 
 def close(sequences: Sequences, finished: Tensor, *, eos_id: int, pad_id: int) -> Sequences:

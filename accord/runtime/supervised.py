@@ -25,11 +25,10 @@ from accord.runtime import train
 from accord.runtime.checkpoints import TrainState
 from accord.runtime.metrics import MetricsLog
 from accord.runtime.parallel import in_order, parts
-from accord.runtime.processor import device
+from accord.runtime.processor import Precision, autocast, device
 from accord.runtime.seeding import seeded_globals
 from accord.runtime.steps import steps_left
 
-Precision = Literal["float32", "bfloat16"]
 Keep = Literal["last", "loss", "score"]  #: which weights are the result
 Batch = Callable[[Sequence[int]], Sequences]  #: row numbers to a batch
 Judge = Callable[[], float]  #: mean score of the policy's responses, score units
@@ -131,7 +130,7 @@ def response_loss(
     """Sum over response tokens of −log π, in nats."""
     where = device()
     rows = rows.to(where)
-    with torch.autocast(where.type, torch.bfloat16, enabled=precision == "bfloat16"):
+    with autocast(precision):
         if packing:
             lengths = (rows.prompt_lengths, rows.response_lengths)
             return -policy.packed_logprobs(model, rows.tokens, *lengths).sum()

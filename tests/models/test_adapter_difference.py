@@ -56,7 +56,7 @@ def test_what_no_adapter_can_do():
     policy, judge = pair("gpt2", rank=1)
     with torch.no_grad():
         judge.transformer.wte.weight[3, 3] += 0.1
-    with pytest.raises(InputError, match="`wte.weight` differs, which"):
+    with pytest.raises(InputError, match=r"`wte\.weight` differs, which"):
         adapter_difference.add_difference(policy, judge, "judge", rank=2)
     with pytest.raises(InputError, match="another architecture"):
         adapter_difference.add_difference(pair("llama")[0], pair("gpt2")[1], "judge", rank=2)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from accord.functional.kl import next_kl_coef
+from accord.models.adapters import plain
 from accord.models.load import eos_id, save_model
 from accord.records import Sampling
 from accord.runtime import artifacts
@@ -24,6 +25,7 @@ from accord.runtime.steps import steps_left
 from accord.runtime.train import adam
 from accord.stages.ppo.checks import check_invariants
 from accord.stages.ppo.guards import check_rollout
+from accord.stages.ppo.joint import joint_state, take_joint_steps
 from accord.stages.ppo.logs import Logs
 from accord.stages.ppo.pretraining import Texts, read_texts
 from accord.stages.ppo.rewards import evaluated, measured
@@ -80,6 +82,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
 
 def initial_state(tools: Tools, config: Config) -> TrainState:
     """What changes from update to update, before the first."""
+    if tools.layout != "separate":
+        return joint_state(tools, config)
     models = {"policy": tools.policy, "value": tools.value_model}
     rates = {"policy": config.learning_rate, "value": config.value_learning_rate}
     betas = (config.optimizer.beta1, config.optimizer.beta2)
@@ -136,7 +140,8 @@ def update_once(
     rollout = evaluated(episodes, config, tools, kl_coef=kl_coef)
     check_rollout(rollout, kl_coef=kl_coef, eos_id=eos_id(tools.tokenizer), update=update)
     metrics = measured(rollout, tools.tokenizer) | {"objective/kl_coef": kl_coef}
-    metrics |= take_steps(state, rollout, config, tools, update=update, texts=texts)
+    steps = take_steps if tools.layout == "separate" else take_joint_steps
+    metrics |= steps(state, rollout, config, tools, update=update, texts=texts)
 
     average = state.models.get("average")
     if isinstance(average, AveragedWeights) and config.optimizer.ema_decay is not None:
@@ -159,9 +164,9 @@ def _save(state: TrainState, tools: Tools, directory: Path) -> None:
     average = state.models.get("average")
     if isinstance(average, AveragedWeights):
         with average.in_place_of(tools.policy):
-            save_model(tools.policy, tools.tokenizer, directory)
+            save_model(plain(tools.policy), tools.tokenizer, directory)
     else:
-        save_model(tools.policy, tools.tokenizer, directory)
+        save_model(plain(tools.policy), tools.tokenizer, directory)
 
 
 def _speed(values: dict[str, float], config: Config, seconds: float) -> dict[str, float]:

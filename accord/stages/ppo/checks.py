@@ -22,7 +22,7 @@ from accord.models.load import eos_id
 from accord.records import Sampling
 from accord.runtime.episodes import EncodedPrompt, Episodes
 from accord.runtime.seeding import generator
-from accord.stages.ppo.guards import TOLERANCE
+from accord.stages.ppo.guards import tolerance
 from accord.stages.ppo.rollout import (
     logprobs_of,
     sample_episodes,
@@ -80,11 +80,13 @@ def check_invariants(
         ),
     }
     if starts_at_reference:
-        ref_logprobs = logprobs_of(tools.ref_policy, episodes.sequences, tools, temperature)
+        with tools.reference() as ref_policy:
+            ref_logprobs = logprobs_of(ref_policy, episodes.sequences, tools, temperature)
         zero["KL to the reference is 0"] = _largest(reading.logprobs - ref_logprobs)
+    allowed = tolerance(tools.precision)
     for invariant, found in zero.items():
-        if not found <= TOLERANCE:
-            raise _broken(invariant, f"it is off by {found:.2g}, and {TOLERANCE:g} is allowed")
+        if not found <= allowed:
+            raise _broken(invariant, f"it is off by {found:.2g}, and {allowed:g} is allowed")
     changed = (_read(tools, other_end, temperature).scores - reading.scores).abs()
     read_end = float(changed.amax(dim=1).min())  # of the model that notices least
     if not read_end > 0:

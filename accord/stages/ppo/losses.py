@@ -19,6 +19,7 @@ from accord.functional.ppo import (
 )
 from accord.models import policy, value_model
 from accord.runtime.parallel import parts
+from accord.runtime.processor import autocast
 from accord.stages.ppo.rewards import Rollout
 from accord.stages.ppo.settings import Config
 
@@ -50,13 +51,11 @@ def policy_losses(
 
     def loss_of(part: list[int]) -> Tensor:
         sequences = rollout.episodes.sequences.select(part)
-        logprobs, entropy = policy.logprobs_and_entropy(
-            model,
-            sequences.tokens,
-            sequences.prompt_lengths,
-            sequences.response_lengths,
-            temperature=config.temperature,
-        )
+        lengths = sequences.prompt_lengths, sequences.response_lengths
+        with autocast(config.models.precision):
+            logprobs, entropy = policy.logprobs_and_entropy(
+                model, sequences.tokens, *lengths, temperature=config.temperature
+            )
         width = logprobs.shape[1]
         # Workers may compute microbatches side by side: their rows never meet.
         found[part, :width] = logprobs.detach()
@@ -102,7 +101,8 @@ def value_losses(
     def loss_of(part: list[int]) -> Tensor:
         sequences = rollout.episodes.sequences.select(part)
         lengths = sequences.prompt_lengths, sequences.response_lengths
-        values = value_model.values(model, sequences.tokens, *lengths)
+        with autocast(config.models.precision):
+            values = value_model.values(model, sequences.tokens, *lengths).float()
         width = values.shape[1]
         return clipped_value_loss(
             values,

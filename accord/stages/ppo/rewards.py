@@ -7,7 +7,7 @@ Dimension key:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import fmean
 
@@ -19,9 +19,9 @@ from accord.data.text_signs import is_refusal, repetition
 from accord.functional.advantages import gae
 from accord.functional.ensembles import disagreement, mean_minus_std, mean_score, worst_score
 from accord.functional.kl import missing_eos, replaced_eos, token_rewards
-from accord.functional.masking import row_sums, whiten
+from accord.functional.masking import masked_mean, row_sums, whiten
 from accord.runtime.episodes import Episodes, objective
-from accord.stages.ppo.rollout import logprobs_of, values_of
+from accord.stages.ppo.reading import read
 from accord.stages.ppo.settings import Config, Score
 from accord.stages.ppo.tools import Tools
 
@@ -40,6 +40,9 @@ class Rollout:
         rewards: [B T] score units, as earned: before any whitening.
         advantages: [B T] whitened over the whole rollout.
         returns: [B T] score units; what the value model should have said.
+        lower: [B S D] states after the frozen layers, where there are any.
+        sampler_gap: mean |log π_train − log π_sample| of the sampled tokens, nats, where the policy
+            that learns is not computed as the one that sampled; None where it is.
     """
 
     episodes: Episodes
@@ -51,6 +54,8 @@ class Rollout:
     rewards: Tensor
     advantages: Tensor
     returns: Tensor
+    lower: Tensor | None = None
+    sampler_gap: float | None = None
 
     def __len__(self) -> int:
         return len(self.mask)
@@ -76,8 +81,11 @@ def evaluated(episodes: Episodes, config: Config, tools: Tools, *, kl_coef: floa
     sequences, mask = episodes.sequences, episodes.sequences.response_mask()
     member_scores = tools.scores(sequences, episodes.finished)
     scores = combine(config.score)(member_scores)
-    ref_logprobs = logprobs_of(tools.ref_policy, sequences, tools, config.temperature)
-    values = values_of(sequences, tools)
+    known = read(tools, sequences, temperature=config.temperature)
+    ref_logprobs, values, gap = known.ref_logprobs, known.values, None
+    if known.logprobs is not None:
+        gap = float(masked_mean((known.logprobs - episodes.logprobs).abs(), mask))
+        episodes = replace(episodes, logprobs=known.logprobs)
 
     cut_off = replaced_eos if config.score.missing_eos == "replace" else missing_eos
     penalised = cut_off(scores, episodes.finished, penalty=config.missing_eos_penalty)
@@ -97,6 +105,8 @@ def evaluated(episodes: Episodes, config: Config, tools: Tools, *, kl_coef: floa
         rewards=earned,
         advantages=whiten(advantages, mask),
         returns=returns,
+        lower=known.lower,
+        sampler_gap=gap,
     )
 
 
@@ -115,10 +125,13 @@ def measured(rollout: Rollout, tokenizer: PreTrainedTokenizerBase) -> dict[str, 
     earned = row_sums(rollout.rewards, rollout.mask)
     found = objective(rollout.episodes, rollout.scores, rollout.ref_logprobs, earned)
     responses = rollout.token_ids()
-    return found | {
+    found |= {
         "objective/score_spread": float(disagreement(rollout.member_scores).mean()),
         "response/repetition": fmean(repetition(ids) for ids in responses),
         "response/refusals": fmean(
             is_refusal(decode_response(tokenizer, ids)) for ids in responses
         ),
     }
+    if rollout.sampler_gap is not None:
+        found["policy/sampler_gap"] = rollout.sampler_gap
+    return found

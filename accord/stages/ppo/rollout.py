@@ -17,6 +17,7 @@ from accord.models.load import pad_id
 from accord.records import Sampling
 from accord.runtime import episodes
 from accord.runtime.episodes import EncodedPrompt, Episodes, in_microbatches
+from accord.runtime.processor import autocast
 from accord.stages.ppo.tools import Tools, longest_conversation
 
 
@@ -41,7 +42,11 @@ def logprobs_of(
 ) -> Tensor:
     """[B T] log-probabilities of the responses under a policy, nats; 0 at padding."""
     return episodes.logprobs_of(
-        model, sequences, temperature=temperature, microbatch_size=tools.microbatch_size
+        model,
+        sequences,
+        temperature=temperature,
+        microbatch_size=tools.microbatch_size,
+        precision=tools.precision,
     )
 
 
@@ -50,6 +55,7 @@ def values_of(sequences: Sequences, tools: Tools) -> Tensor:
 
     def compute(part: Sequences) -> Tensor:
         lengths = part.prompt_lengths, part.response_lengths
-        return value_model.values(tools.value_model, part.tokens, *lengths)
+        with autocast(tools.precision):
+            return value_model.values(tools.value_model, part.tokens, *lengths).float()
 
     return in_microbatches(compute, sequences, tools.microbatch_size)

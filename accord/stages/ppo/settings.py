@@ -11,7 +11,10 @@ from pydantic import Field
 
 from accord.config import StageConfig, StageInputs, memory_only
 from accord.runtime.model_source import ModelSource
+from accord.runtime.processor import Precision
 from accord.runtime.train import Schedule
+
+Layout = Literal["separate", "shared_trunk", "hydra"]
 
 
 class Inputs(StageInputs):
@@ -46,6 +49,7 @@ class Loss(StageConfig):
     surrogate: Literal["clip", "penalty", "plain"] = "clip"  #: bound by a clip, a KL, or nothing
     clip_range: float = Field(default=0.2, gt=0)  #: of the probability ratio
     value_clip_range: float = Field(default=0.4, gt=0)  #: of the values, score units
+    value_coef: float = Field(default=0.1, gt=0)  #: of the values' loss where one trunk has both
     entropy_coef: float = Field(default=0.0, ge=0)  #: whitened advantage per nat of entropy
     penalty_coef: float = Field(default=1.0, gt=0)  #: whitened advantage per nat of KL(old ‖ new)
     penalty_target: float | None = Field(default=None, gt=0)  #: nats per token; adapts the former
@@ -84,6 +88,11 @@ class Models(StageConfig):
     """How the models come about."""
 
     value_from: Literal["preference_model", "policy"] = "preference_model"  #: its first weights
+    layout: Layout = "separate"  #: what shares memory
+    lora_rank: int = Field(default=16, ge=1)  #: of the adapters of `shared_trunk`
+    lora_alpha: float = Field(default=16.0, gt=0)  #: the policy's is scaled by this over its rank
+    frozen_layers: int = Field(default=1, ge=1)  #: of `hydra`, from below; computed once a rollout
+    precision: Precision = "float32"  #: of matrix products; `bfloat16` where the processor has it
 
 
 class Config(StageConfig):

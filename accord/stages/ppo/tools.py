@@ -1,5 +1,7 @@
 """What samples, what scores, what is compared with: the models of a PPO run, and their loading."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -8,14 +10,16 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from accord.config import InputError
 from accord.data.collate import Sequences
-from accord.models import scalar_head
+from accord.models import adapters, scalar_head
 from accord.models.load import context_length, eos_id, load_policy, load_scalar_model, pad_id
 from accord.runtime.generate import Generator, HuggingFaceGenerator
+from accord.runtime.generate_copy import RefreshedGenerator
 from accord.runtime.model_source import ModelSource, locate
-from accord.runtime.processor import place
-from accord.runtime.scoring import PreferenceModelScorer, Scorer
+from accord.runtime.processor import Precision, place
+from accord.runtime.scoring import AdapterScorer, PreferenceModelScorer, Scorer
 from accord.runtime.seeding import generator
-from accord.stages.ppo.settings import Inputs, Models
+from accord.stages.ppo.settings import Inputs, Layout, Models
+from accord.stages.ppo.shared import Loaded, freeze_lower, share_trunk
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,9 @@ class Tools:
         generator: samples from ``policy``.
         scorers: judge responses, each on its own.
         microbatch_size: responses per forward pass.
+        layout: which of the models share weights; see ``reading``.
+        frozen_layers: in the layout ``hydra``, the lowest layers that all share.
+        precision: of matrix products.
     """
 
     policy: PreTrainedModel
@@ -39,6 +46,18 @@ class Tools:
     generator: Generator
     scorers: tuple[Scorer, ...]
     microbatch_size: int
+    layout: Layout = "separate"
+    frozen_layers: int = 0
+    precision: Precision = "float32"
+
+    @contextmanager
+    def reference(self) -> Iterator[PreTrainedModel]:
+        """The policy to stay close to, for a block: a model, or the shared trunk as it is."""
+        if self.layout == "shared_trunk":
+            with adapters.using(self.policy, None):
+                yield self.policy
+        else:
+            yield self.ref_policy
 
     def scores(self, sequences: Sequences, finished: Tensor) -> Tensor:
         """[M B] what each of the M scorers says; see ``Scorer.score``."""
@@ -51,31 +70,73 @@ def load_tools(inputs: Inputs, *, microbatch_size: int, models: Models | None = 
     Raises:
         InputError: a model is missing or of another kind, or the models' tokens differ.
     """
+    models = models or Models()
     policy, tokenizer = load_policy(locate(inputs.policy))
-    ref_policy, ref_tokenizer = load_policy(locate(inputs.reference or inputs.policy))
-    _refuse_other_tokens(ref_tokenizer, inputs.reference, tokenizer, inputs.policy)
     judges = []
     for source in (inputs.preference_model, *inputs.more_preference_models):
         judge, pm_tokenizer = load_scalar_model(locate(source))
         _refuse_other_tokens(pm_tokenizer, source, tokenizer, inputs.policy)
         judges.append(judge)
-    value_model = _load_value_model(inputs, models or Models())
+    if models.layout == "shared_trunk":
+        loaded = share_trunk(inputs, models, policy, judges)
+    else:
+        ref_policy, ref_tokenizer = load_policy(locate(inputs.reference or inputs.policy))
+        _refuse_other_tokens(ref_tokenizer, inputs.reference, tokenizer, inputs.policy)
+        loaded = (
+            freeze_lower(inputs, models, policy, ref_policy, judges)
+            if models.layout == "hydra"
+            else _separate(inputs, models, policy, ref_policy, judges)
+        )
+    for each in (loaded.policy, loaded.value_model, loaded.ref_policy, *loaded.judges):
+        place(each)
+    return Tools(
+        policy=loaded.policy,
+        value_model=loaded.value_model,
+        ref_policy=loaded.ref_policy,
+        tokenizer=tokenizer,
+        generator=_sampler(loaded.policy, tokenizer, models),
+        scorers=_scorers(loaded, tokenizer, microbatch_size, models.precision),
+        microbatch_size=microbatch_size,
+        layout=models.layout,
+        frozen_layers=models.frozen_layers if models.layout == "hydra" else 0,
+        precision=models.precision,
+    )
+
+
+def _separate(
+    inputs: Inputs,
+    models: Models,
+    policy: PreTrainedModel,
+    ref_policy: PreTrainedModel,
+    judges: list[PreTrainedModel],
+) -> Loaded:
+    value_model = _load_value_model(inputs, models)
     for frozen in (ref_policy, *judges):
         frozen.requires_grad_(False)
-    for each in (policy, value_model, ref_policy, *judges):
-        place(each)
+    return Loaded(policy, value_model, ref_policy, tuple(judges), (None,) * len(judges))
+
+
+def _sampler(
+    policy: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, models: Models
+) -> Generator:
+    """The policy itself; in bfloat16 a copy that decodes with weights of half the size."""
+    if models.precision == "bfloat16":
+        return RefreshedGenerator(policy, tokenizer, dtype=torch.bfloat16)
+    return HuggingFaceGenerator(policy, tokenizer)
+
+
+def _scorers(
+    loaded: Loaded,
+    tokenizer: PreTrainedTokenizerBase,
+    microbatch_size: int,
+    precision: Precision,
+) -> tuple[Scorer, ...]:
     end, padding = eos_id(tokenizer), pad_id(tokenizer)
-    return Tools(
-        policy=policy,
-        value_model=value_model,
-        ref_policy=ref_policy,
-        tokenizer=tokenizer,
-        generator=HuggingFaceGenerator(policy, tokenizer),
-        scorers=tuple(
-            PreferenceModelScorer(judge, end, padding, microbatch_size) for judge in judges
-        ),
-        microbatch_size=microbatch_size,
-    )
+    found: list[Scorer] = []
+    for judge, adapter in zip(loaded.judges, loaded.judge_adapters, strict=True):
+        scorer = PreferenceModelScorer(judge, end, padding, microbatch_size, precision)
+        found.append(scorer if adapter is None else AdapterScorer(scorer, adapter))
+    return tuple(found)
 
 
 def _load_value_model(inputs: Inputs, models: Models) -> PreTrainedModel:

@@ -18,6 +18,7 @@ from accord.data.collate import Sequences, shuffled
 from accord.functional.kl import next_penalty_coef
 from accord.functional.ppo import approx_kl, clip_fraction, explained_variance
 from accord.runtime.checkpoints import TrainState
+from accord.runtime.processor import Precision
 from accord.runtime.seeding import generator
 from accord.runtime.train import microbatches, optimiser_step, scheduled
 from accord.stages.ppo.guards import check_first_ratio
@@ -73,8 +74,8 @@ def take_steps(
     Returns:
         Means over the steps; ``policy/ratio_max`` is of the first, where it should be 1.
     """
-    actor = Learner(tools.policy, state.optimizers["policy"], _rate(config, update, "policy"))
-    critic = Learner(tools.value_model, state.optimizers["value"], _rate(config, update, "value"))
+    actor = Learner(tools.policy, state.optimizers["policy"], rate(config, update, "policy"))
+    critic = Learner(tools.value_model, state.optimizers["value"], rate(config, update, "value"))
     loss = surrogate(config, penalty_coef=state.scalars["penalty_coef"])
     trace: Trace = defaultdict(list)
     policy_learns = update > config.optimizer.critic_warmup
@@ -83,9 +84,11 @@ def take_steps(
         order = shuffled(len(rollout), rng=random)
         for number, rows in enumerate(microbatches(order, config.minibatch_size)):
             if policy_learns:
-                documents = _documents(texts, config, len(rows), (update, epoch, number))
+                documents = documents_of(texts, config, len(rows), (update, epoch, number))
                 batch = Minibatch(update, rows, documents)
-                policy_learns = _policy_step(actor, rollout, batch, loss, config, trace)
+                policy_learns = _policy_step(
+                    actor, rollout, batch, loss, config, trace, precision=tools.precision
+                )
             _value_step(critic, rollout, rows, config, trace)
     explained = explained_variance(rollout.values, rollout.returns, rollout.mask)
     metrics = {name: fmean(steps) for name, steps in trace.items() if steps} | {
@@ -97,11 +100,11 @@ def take_steps(
     if trace["policy/ratio_max"]:
         metrics["policy/ratio_max"] = trace["policy/ratio_max"][0]
     if config.loss.penalty_target is not None:
-        metrics |= _adapt_penalty(state, rollout, config, tools)
+        metrics |= adapt_penalty(state, rollout, config, tools)
     return metrics
 
 
-def _rate(config: Config, update: int, model: str) -> float:
+def rate(config: Config, update: int, model: str) -> float:
     """Learning rate of an update; a falling one is 0 after the last.
 
     The policy's rises first, for the value model has everything to learn at the beginning.
@@ -116,7 +119,7 @@ def _rate(config: Config, update: int, model: str) -> float:
     )
 
 
-def _documents(
+def documents_of(
     texts: Texts | None, config: Config, responses: int, place: tuple[int, int, int]
 ) -> Sequences | None:
     """What PPO-ptx reads beside a minibatch."""
@@ -133,6 +136,8 @@ def _policy_step(
     loss: Surrogate,
     config: Config,
     trace: Trace,
+    *,
+    precision: Precision,
 ) -> bool:
     """One step of the policy, if KL(old ‖ new) is within its bound before it; whether it was."""
     old, mask = rollout.episodes.logprobs[batch.rows], rollout.mask[batch.rows]
@@ -140,9 +145,9 @@ def _policy_step(
     count, surprises = int(mask.sum()), list[float]()
 
     def may_step() -> bool:
-        new, moved = found[batch.rows], _measure(rollout, batch, found, config, trace)
+        new, moved = found[batch.rows], measure(rollout, batch, found, config, trace)
         if len(trace["policy/ratio_max"]) == 1:
-            check_first_ratio(new, old, update=batch.update)
+            check_first_ratio(new, old, update=batch.update, precision=precision)
         return config.loss.max_update_kl is None or moved <= config.loss.max_update_kl
 
     losses = policy_losses(actor.model, rollout, batch.rows, config, loss=loss, found=found)
@@ -170,7 +175,7 @@ def _policy_step(
     return True
 
 
-def _measure(
+def measure(
     rollout: Rollout, batch: Minibatch, found: torch.Tensor, config: Config, trace: Trace
 ) -> float:
     """Note how far the policy is from the one that sampled; KL(old ‖ new), nats per token."""
@@ -186,7 +191,7 @@ def _measure(
     return moved
 
 
-def _adapt_penalty(
+def adapt_penalty(
     state: TrainState, rollout: Rollout, config: Config, tools: Tools
 ) -> dict[str, float]:
     """Double or halve the coefficient of the KL penalty by how far this update went."""
