@@ -6,9 +6,9 @@
 Both get the same random models of GPT-2's architecture (policy, reference, preference model, value
 model), the same prompts of 32 tokens, responses of up to 64 tokens that end by end-of-sequence with
 a mean of about 24, one batch of 32 episodes and 4 epochs an update. Every side is a process of its
-own, and the sides take turns, so that whatever else the machine does meets all of them. `trl` is TRL
-as it comes; `trl-tuned` sets what a user could: float32 products of "medium" precision and eager
-attention.
+own, and the sides take turns, so that whatever else the machine does meets all of them. `trl` is
+TRL as it comes; `trl-tuned` sets what a user could: float32 products of "medium" precision and
+eager attention. `shared` and `hydra` are Accord's layouts of docs/stages/ppo.md.
 """
 
 import argparse
@@ -30,12 +30,16 @@ SIZES = {  # layers, width, heads, vocabulary
     "small": (6, 384, 6, 8192),
 }
 PROMPT, RESPONSE, BATCH, EPOCHS = 32, 64, 32, 4
+RANK = 8  # of adapters
 MEAN_LENGTH = 24  # tokens of a response, end of sequence included, about
 WARM = 1  # updates that are not counted
 SIDES = {
     "trl": "TRL 1.12.0 as it comes, float32",
     "trl-tuned": "TRL 1.12.0, medium precision, eager attention",
     "separate": "Accord, separate models, float32",
+    "separate-bf16": "Accord, separate models, bfloat16",
+    "shared-bf16": "Accord, one trunk with adapters of rank 8, bfloat16",
+    "hydra-bf16": "Accord, lower half frozen and computed once, bfloat16",
 }
 
 
@@ -66,7 +70,9 @@ def make_world(folder: Path, size: str) -> None:
     end_often(policy)
     policy.save_pretrained(folder / "policy")
     config.num_labels = 1
-    GPT2ForSequenceClassification(config).save_pretrained(folder / "preference_model")
+    judge = GPT2ForSequenceClassification(config)
+    judge.transformer.load_state_dict(policy.transformer.state_dict())  # grown from the policy
+    judge.save_pretrained(folder / "preference_model")
     for name in ("policy", "preference_model"):
         fast.save_pretrained(folder / name)
     picks = torch.randint(5, vocabulary, (4 * BATCH, PROMPT - 2)).tolist()
@@ -111,8 +117,9 @@ def accord_side(world: Path, side: str, updates: int) -> dict[str, object]:
         kl_coef=0.05,
         max_tokens=RESPONSE,
         missing_eos_penalty=1.0,
+        models=models_of(world, side),
     )
-    tools = load_tools(inputs, microbatch_size=config.microbatch_size)
+    tools = load_tools(inputs, microbatch_size=config.microbatch_size, models=config.models)
     pool = read_prompts(inputs.prompts, tools, max_tokens=RESPONSE)
     state = ppo.initial_state(tools, config)
     seconds, lengths = [], []
@@ -122,6 +129,18 @@ def accord_side(world: Path, side: str, updates: int) -> dict[str, object]:
         seconds.append(time.perf_counter() - began)
         lengths.append(metrics["response/length"])
     return {"seconds": seconds, "lengths": lengths}
+
+
+def models_of(world: Path, side: str) -> dict[str, object]:
+    """The settings of a layout."""
+    layout, _, precision = side.partition("-")
+    more: dict[str, object] = {"precision": "bfloat16" if precision else "float32"}
+    layers = json.loads((world / "policy" / "config.json").read_text(encoding="utf-8"))["n_layer"]
+    if layout == "shared":
+        more |= {"layout": "shared_trunk", "lora_rank": RANK}
+    if layout == "hydra":
+        more |= {"layout": "hydra", "frozen_layers": layers // 2}
+    return more
 
 
 def trl_side(world: Path, side: str, updates: int) -> dict[str, object]:
