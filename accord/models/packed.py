@@ -218,7 +218,7 @@ def _packs(model: PreTrainedModel) -> bool:
     """Compare a small packed row with its sequences one by one."""
     where = next(model.parameters()).device
     training = model.training
-    model.eval()
+    model.train(False)
     vocabulary = int(model.config.get_text_config().vocab_size)
     prompt = [token % vocabulary for token in PROBE[0]]
     responses = [[token % vocabulary for token in response] for response in PROBE[1]]

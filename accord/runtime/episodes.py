@@ -19,11 +19,12 @@ from accord.data.encode import fitting_prompts
 from accord.functional.kl import k1, k3
 from accord.functional.masking import masked_mean, row_sums
 from accord.models import policy
+from accord.models.adapters import Precision
 from accord.records import Prompt, Sampling, read_records
 from accord.runtime.generate import Generator
 from accord.runtime.input_files import input_file
 from accord.runtime.parallel import in_order, parts
-from accord.runtime.processor import Precision, autocast, device
+from accord.runtime.processor import autocast, device
 from accord.runtime.scoring import by_length
 from accord.runtime.seeding import generator
 

@@ -257,7 +257,7 @@ def _loss(
             comparisons, the next-token loss is a mean over tokens.
     """
     where = heads.scalar.device
-    with torch.autocast(where.type, torch.bfloat16, enabled=plan.precision == "bfloat16"):
+    with autocast(plan.precision):
         score, logprobs = _forward(heads, part.items)
     counts = [len(item.responses) for item in part.items]
     table = nn.utils.rnn.pad_sequence(list(torch.split(score.float(), counts)), batch_first=True)

@@ -11,13 +11,13 @@ measures the error and takes the setting back when it is above ``LARGEST_ERROR``
 import functools
 import importlib
 import os
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 from transformers.activations import NewGELUActivation
 
-Precision = Literal["float32", "bfloat16"]  #: of products; weights are float32 either way
+from accord.models.adapters import Precision
 
 LARGEST_ERROR = 2e-5  # float32 gives about 1e-6, bfloat16 3e-3
 PROBE = 256  # rows and columns of the matrices that measure it

@@ -9,8 +9,9 @@ from transformers import PreTrainedModel
 
 from accord.data.collate import Sequences
 from accord.models import adapters, preference_model
+from accord.models.adapters import Precision
 from accord.runtime.parallel import in_order, parts
-from accord.runtime.processor import Precision, autocast
+from accord.runtime.processor import autocast
 
 
 class Scorer(Protocol):

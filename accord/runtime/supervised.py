@@ -21,11 +21,12 @@ from transformers import PreTrainedModel
 
 from accord.data.collate import Sequences
 from accord.models import policy
+from accord.models.adapters import Precision
 from accord.runtime import train
 from accord.runtime.checkpoints import TrainState
 from accord.runtime.metrics import MetricsLog
 from accord.runtime.parallel import in_order, parts
-from accord.runtime.processor import Precision, autocast, device
+from accord.runtime.processor import autocast, device
 from accord.runtime.seeding import seeded_globals
 from accord.runtime.steps import steps_left
 

@@ -23,6 +23,7 @@ from accord.data.collate import Sequences, build, filled
 from accord.data.encode import Documents, encode_documents, read_documents
 from accord.data.splits import split_of
 from accord.data.tokenizers import train_tokenizer
+from accord.models.adapters import Precision
 from accord.models.load import context_length, load_policy, pad_id, save_model
 from accord.runtime import artifacts
 from accord.runtime.input_files import input_file
@@ -30,7 +31,7 @@ from accord.runtime.metrics import read_metrics
 from accord.runtime.model_source import ModelSource, locate
 from accord.runtime.processor import place, prepare_processor
 from accord.runtime.seeding import generator, seeded_globals
-from accord.runtime.supervised import Plan, Precision, fit
+from accord.runtime.supervised import Plan, fit
 from accord.runtime.train import count_parameters
 
 ARCHITECTURE = ("vocabulary_size", "hidden_size", "layers", "heads")

@@ -20,7 +20,7 @@ from torch import Tensor
 from accord.config import InputError
 from accord.functional.kl import k1
 from accord.functional.masking import row_sums
-from accord.runtime.processor import Precision
+from accord.models.adapters import Precision
 from accord.stages.ppo.rewards import Rollout
 
 TOLERANCE = 1e-4  # nats, score units or ratio; float32 rounding stays near 1e-6

@@ -10,8 +10,8 @@ from typing import Literal
 from pydantic import Field
 
 from accord.config import StageConfig, StageInputs, memory_only
+from accord.models.adapters import Precision
 from accord.runtime.model_source import ModelSource
-from accord.runtime.processor import Precision
 from accord.runtime.train import Schedule
 
 Layout = Literal["separate", "shared_trunk", "hydra"]

@@ -11,11 +11,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from accord.config import InputError
 from accord.data.collate import Sequences
 from accord.models import adapters, scalar_head
+from accord.models.adapters import Precision
 from accord.models.load import context_length, eos_id, load_policy, load_scalar_model, pad_id
 from accord.runtime.generate import Generator, HuggingFaceGenerator
 from accord.runtime.generate_copy import RefreshedGenerator
 from accord.runtime.model_source import ModelSource, locate
-from accord.runtime.processor import Precision, place
+from accord.runtime.processor import place
 from accord.runtime.scoring import AdapterScorer, PreferenceModelScorer, Scorer
 from accord.runtime.seeding import generator
 from accord.stages.ppo.settings import Inputs, Layout, Models

@@ -17,8 +17,8 @@ from transformers import PreTrainedModel
 from accord.data.collate import Sequences, shuffled
 from accord.functional.kl import next_penalty_coef
 from accord.functional.ppo import approx_kl, clip_fraction, explained_variance
+from accord.models.adapters import Precision
 from accord.runtime.checkpoints import TrainState
-from accord.runtime.processor import Precision
 from accord.runtime.seeding import generator
 from accord.runtime.train import microbatches, optimiser_step, scheduled
 from accord.stages.ppo.guards import check_first_ratio
