@@ -43,6 +43,7 @@ from accord.runtime.preference_scoring import (
     score_conversations,
     score_members,
 )
+from accord.runtime.processor import autocast
 from accord.runtime.seeding import generator
 from accord.runtime.steps import steps_left
 
