@@ -143,6 +143,32 @@ def models_of(world: Path, side: str) -> dict[str, object]:
     return more
 
 
+def trl_settings(world: Path, updates: int) -> dict[str, object]:
+    """The same hyperparameters, in TRL's words."""
+    return {
+        "output_dir": str(world / "trl"),
+        "per_device_train_batch_size": BATCH,
+        "gradient_accumulation_steps": 1,
+        "num_mini_batches": 1,
+        "num_ppo_epochs": EPOCHS,
+        "local_rollout_forward_batch_size": BATCH,
+        "total_episodes": BATCH * updates,
+        "response_length": RESPONSE,
+        "stop_token": "eos",
+        "missing_eos_penalty": 1.0,
+        "learning_rate": 3e-6,
+        "temperature": 1.0,
+        "num_sample_generations": 0,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "use_cpu": True,
+        "report_to": [],
+        "save_strategy": "no",
+        "disable_tqdm": True,
+        "seed": 0,
+    }
+
+
 def trl_side(world: Path, side: str, updates: int) -> dict[str, object]:
     """Seconds of every update of TRL's PPOTrainer, and lengths."""
     from datasets import Dataset  # noqa: PLC0415
@@ -172,28 +198,7 @@ def trl_side(world: Path, side: str, updates: int) -> dict[str, object]:
 
     scalar = AutoModelForSequenceClassification
     trainer = PPOTrainer(
-        args=PPOConfig(
-            output_dir=str(world / "trl"),
-            per_device_train_batch_size=BATCH,
-            gradient_accumulation_steps=1,
-            num_mini_batches=1,
-            num_ppo_epochs=EPOCHS,
-            local_rollout_forward_batch_size=BATCH,
-            total_episodes=BATCH * updates,
-            response_length=RESPONSE,
-            stop_token="eos",
-            missing_eos_penalty=1.0,
-            learning_rate=3e-6,
-            temperature=1.0,
-            num_sample_generations=0,
-            bf16=False,
-            gradient_checkpointing=False,
-            use_cpu=True,
-            report_to=[],
-            save_strategy="no",
-            disable_tqdm=True,
-            seed=0,
-        ),
+        args=PPOConfig(**trl_settings(world, updates)),
         processing_class=tokenizer,
         model=loaded(AutoModelForCausalLM, "policy"),
         ref_model=loaded(AutoModelForCausalLM, "policy"),
