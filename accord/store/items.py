@@ -61,8 +61,13 @@ def get(session: Session, item_id: str) -> Item:
     """
     found = session.scalars(_PAYLOAD, {"of": item_id}).one_or_none()
     if found is None:
-        raise InputError(f"no item `{item_id}` in the store; check the id")
+        raise unknown(item_id)
     return parsed(found)
+
+
+def unknown(item_id: str) -> InputError:
+    """The error of an id that nothing has."""
+    return InputError(f"no item `{item_id[:80]}` in the store; check the id")
 
 
 def sizes(session: Session, batch: str) -> list[tuple[str, int]]:

@@ -105,9 +105,25 @@ def consistency(rows: Answers) -> Rate:
     return rate(values, clusters)
 
 
+def ranking(row: Row[Any]) -> Ranking:
+    """A vote as it was given: in red-team mode the first is the more harmful one."""
+    item, body = json.loads(row.payload), row.body or {}
+    polarity = body.get("polarity", "better_first")
+    return Ranking(
+        names=tuple(response["policy"] for response in item["responses"]),
+        ranks=tuple(row.ranks),
+        labeler=row.labeler,
+        prompt=item["prompt"]["id"],
+        comparison=f"{row.comparison_id}|{polarity}",
+        shown_order=tuple(row.shown_order),
+        lengths=tuple(float(len(response["text"])) for response in item["responses"]),
+        both_bad=body.get("tie") == "both_bad",
+    )
+
+
 def votes_of(rows: Answers) -> Votes | None:
     """The pairwise votes of rankings; None when there are none."""
-    rankings = [_ranking(row) for row in rows if row.kind == VOTE]
+    rankings = [ranking(row) for row in rows if row.kind == VOTE]
     return from_rankings(rankings) if rankings else None
 
 
@@ -155,21 +171,6 @@ def median_seconds(rows: Answers) -> float | None:
     """Median active time of an answer, in seconds."""
     known = [row.seconds for row in rows if row.seconds is not None]
     return statistics.median(known) if known else None
-
-
-def _ranking(row: Row[Any]) -> Ranking:
-    item, body = json.loads(row.payload), row.body or {}
-    polarity = body.get("polarity", "better_first")
-    return Ranking(
-        names=tuple(response["policy"] for response in item["responses"]),
-        ranks=tuple(row.ranks),
-        labeler=row.labeler,
-        prompt=item["prompt"]["id"],
-        comparison=f"{row.comparison_id}|{polarity}",
-        shown_order=tuple(row.shown_order),
-        lengths=tuple(float(len(response["text"])) for response in item["responses"]),
-        both_bad=body.get("tie") == "both_bad",
-    )
 
 
 def _same_ranks(one: Row[Any], two: Row[Any]) -> list[float]:

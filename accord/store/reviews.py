@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from accord.records import Item
-from accord.store import events, items, projects, screening, tables
-from accord.store.tables import REPORT, WRITTEN
+from accord.store import events, items, places, projects, screening, tables
+from accord.store.tables import HOLD, REPORT, WRITTEN
 
 _EVENT, _LABELER, _ITEM = tables.events.c, tables.labelers.c, tables.comparisons.c
 _QUEUE = tables.queue.c
@@ -41,6 +41,61 @@ class Ungraded:
     item: Item
     text: str
     at: datetime
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How much waits for a manager in a project."""
+
+    held: int  #: items that were reported and that nobody gets
+    ungraded: int  #: written responses of entry tests
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.held + self.ungraded
+
+
+def waiting(session: Session, project_id: str) -> Waiting:
+    """What waits for a manager.
+
+    Raises:
+        InputError: no such project.
+    """
+    projects.get(session, project_id)
+    held = select(func.count()).where(_QUEUE.project_id == project_id, _QUEUE.held == 1)
+    return Waiting(
+        held=int(session.scalars(held).one()),
+        ungraded=len(ungraded(session, project_id)),
+    )
+
+
+def set_held(
+    session: Session, project_id: str, item_id: str, held: bool, *, by: str, now: datetime
+) -> None:
+    """Give an item to nobody more, or to labelers again; the decision is an event.
+
+    Raises:
+        InputError: no such project, or the item is not in its queue.
+    """
+    projects.get(session, project_id, lock=True)
+    statement = select(_QUEUE.held).where(
+        _QUEUE.project_id == project_id, _QUEUE.comparison_id == item_id
+    )
+    before = session.scalars(statement).one_or_none()
+    if before is None:
+        raise items.unknown(item_id)
+    if bool(before) == held:
+        return
+    places.hold(session, project_id, item_id, now=now, held=held)
+    values = {
+        "project_id": project_id,
+        "comparison_id": item_id,
+        "body": {"by": by, "held": held},
+    }
+    events.append(
+        session, HOLD, f"{events.latest(session)}:{item_id}"[:200], now=now, values=values
+    )
 
 
 def reported(session: Session, project_id: str) -> list[Reported]:

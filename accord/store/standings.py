@@ -57,6 +57,17 @@ def find(session: Session, spec: ProjectSpec, person: Labeler) -> Standing:
     return _kept(session, spec, person) or _at_first(spec)
 
 
+def of_project(session: Session, project_id: str) -> dict[str, Standing]:
+    """How everybody stands who began in a project, by name."""
+    statement = (
+        select(tables.labelers.c.name, *_COUNTERS)
+        .join(tables.labelers, tables.labelers.c.id == _STANDING.labeler_id)
+        .where(_STANDING.project_id == project_id)
+        .order_by(tables.labelers.c.name)
+    )
+    return {name: Standing(*counters) for name, *counters in session.execute(statement)}
+
+
 def begun(session: Session, spec: ProjectSpec, person: Labeler) -> Standing:
     """How a labeler stands that begins now at the latest."""
     known = _kept(session, spec, person)

@@ -5,7 +5,7 @@ is. Intervals are those of ``accord.ratings``: 95%, clustered by prompt.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -23,6 +23,7 @@ from accord.store.tables import ANSWERS, REPORT, SKIP
 
 LATEST = 2_000  # answers of one labeler
 LATEST_OF_PROJECT = 20_000
+UNKNOWN = Rate()
 
 _EVENT, _LABELER = tables.events.c, tables.labelers.c
 _QUEUE, _STANDING, _ASSIGNMENT = tables.queue.c, tables.standings.c, tables.assignments.c
@@ -64,11 +65,11 @@ class ProjectStatistics:
     skips: int
     reports: int
     labelers: int  #: who answered
-    agreement: Rate  #: how often two labelers say the same about the same pair
-    alpha: Rate  #: Krippendorff's, of preferences; may be below 0
-    ceiling: float | None  #: accuracy that agreement leaves a model room for
-    seconds: float | None  #: median active time of an answer
-    of_latest: int  #: answers that the rates are of
+    agreement: Rate = UNKNOWN  #: how often two labelers say the same about the same pair
+    alpha: Rate = UNKNOWN  #: Krippendorff's, of preferences; may be below 0
+    ceiling: float | None = None  #: accuracy that agreement leaves a model room for
+    seconds: float | None = None  #: median active time of an answer
+    of_latest: int = 0  #: answers that the rates are of
 
 
 def labeler(session: Session, project_id: str, name: str, *, now: datetime) -> LabelerStatistics:
@@ -123,6 +124,26 @@ def project(session: Session, project_id: str) -> ProjectStatistics:
     Raises:
         InputError: no such project.
     """
+    counted = progress(session, project_id)
+    rows = measures.latest(session, project_id, None, LATEST_OF_PROJECT)
+    voted = [row for row in rows if row.purpose == "vote"]
+    votes = measures.votes_of(voted)
+    return replace(
+        counted,
+        agreement=_of(raw_agreement, votes),
+        alpha=_of(preference_alpha, votes),
+        ceiling=_ceiling(votes),
+        seconds=measures.median_seconds(voted),
+        of_latest=len(voted),
+    )
+
+
+def progress(session: Session, project_id: str) -> ProjectStatistics:
+    """How far a project is: the counts alone, since the rates take longer.
+
+    Raises:
+        InputError: no such project.
+    """
     projects.get(session, project_id)
     place = session.execute(
         select(
@@ -133,9 +154,6 @@ def project(session: Session, project_id: str) -> ProjectStatistics:
         ).where(_QUEUE.project_id == project_id)
     ).one()
     kinds = _counts(session, project_id, None, votes_only=True)
-    rows = measures.latest(session, project_id, None, LATEST_OF_PROJECT)
-    voted = [row for row in rows if row.purpose == "vote"]
-    votes = measures.votes_of(voted)
     return ProjectStatistics(
         project=project_id,
         items=place.items,
@@ -147,11 +165,6 @@ def project(session: Session, project_id: str) -> ProjectStatistics:
         skips=kinds.get(SKIP, 0),
         reports=kinds.get(REPORT, 0),
         labelers=_people(session, project_id),
-        agreement=_of(raw_agreement, votes),
-        alpha=_of(preference_alpha, votes),
-        ceiling=_ceiling(votes),
-        seconds=measures.median_seconds(voted),
-        of_latest=len(voted),
     )
 
 

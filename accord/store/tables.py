@@ -58,6 +58,7 @@ GUIDELINE = "guideline"  #: a version of guidelines was published
 GOLD = "gold"  #: what is known about an item, or that it no longer is gold
 PAUSE = "pause"
 RESUME = "resume"
+HOLD = "hold"  #: an item is given to nobody more, or to labelers again; ``body`` says which
 SCREENED = "screened"  #: the result of an entry test, or a manager's decision about it
 
 # States of an assignment.

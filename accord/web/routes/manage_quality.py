@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import Field
 
 from accord.records import Item
-from accord.store import answers, gold, places, reviews, screening, statistics
+from accord.store import answers, gold, reviews, screening, statistics
 from accord.store.statistics import LabelerStatistics, ProjectStatistics
 from accord.web import people, project_setup
 from accord.web.bodies import Body, Short, Shown
@@ -143,7 +143,7 @@ def release_item(project: ProjectInPath, item: ItemId, viewer: Manager, server: 
     """Give a reported item to labelers again."""
     with server.writing() as session:
         project_setup.find(session, project)
-        places.hold(session, project, item, now=server.clock(), held=False)
+        reviews.set_held(session, project, item, False, by=viewer.name, now=server.clock())
 
 
 @router.post("/projects/{project}/labelers/{name}/admission", status_code=204)
