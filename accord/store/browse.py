@@ -182,13 +182,19 @@ def splits(session: Session, project_id: str, *, most: int = 50) -> list[Split]:
         if len(said) > 1
     ]
     found = sorted(found, key=lambda one: (one[2] / one[1], -one[1], one[0]))[:most]
-    texts = _texts(session, [item_id for item_id, *_ in found])
-    return [Split(item_id, texts[item_id], *numbers) for item_id, *numbers in found]
+    asked = texts(session, [item_id for item_id, *_ in found])
+    return [Split(item_id, asked[item_id], *numbers) for item_id, *numbers in found]
 
 
 def text_of(item: Item) -> str:
     """What an item asks, in short: the last message, or its instruction."""
     return item.prompt.messages[-1].content if item.prompt is not None else item.instruction
+
+
+def texts(session: Session, item_ids: Sequence[str]) -> dict[str, str]:
+    """What items ask, in short, by id."""
+    statement = select(_ITEM.id, _ITEM.payload).where(_ITEM.id.in_(item_ids))
+    return {row.id: text_of(items.parsed(row.payload)) for row in session.execute(statement)}
 
 
 def _line(row: Row[Any], answers: int) -> ItemLine:
@@ -218,11 +224,6 @@ def _answers(session: Session, project_id: str, item_ids: Sequence[str]) -> dict
         .group_by(_EVENT.comparison_id)
     )
     return {item_id: count for item_id, count in session.execute(statement)}
-
-
-def _texts(session: Session, item_ids: Sequence[str]) -> dict[str, str]:
-    statement = select(_ITEM.id, _ITEM.payload).where(_ITEM.id.in_(item_ids))
-    return {row.id: text_of(items.parsed(row.payload)) for row in session.execute(statement)}
 
 
 def _said(session: Session, project_id: str, item_id: str) -> Iterator[Said]:

@@ -313,3 +313,17 @@ def _judgment(row: Row[Any]) -> Judgment:
         origin=Origin.model_validate(body[FROM]) if body.get(FROM) else None,
         **{name: body[name] for name in BODY_FIELDS if body.get(name) is not None},
     )
+
+
+def who_answered(session: Session, project: str) -> list[str]:
+    """The names of the labelers with an answer in a project.
+
+    Raises:
+        InputError: no such project.
+    """
+    projects.get(session, project)
+    given = select(_EVENT.labeler_id).where(
+        _EVENT.project_id == project, _EVENT.kind.in_(tables.ANSWERS)
+    )
+    statement = select(tables.labelers.c.name).where(tables.labelers.c.id.in_(given))
+    return list(session.scalars(statement.order_by(tables.labelers.c.name)))

@@ -68,6 +68,16 @@ def of_project(session: Session, project_id: str) -> dict[str, Standing]:
     return {name: Standing(*counters) for name, *counters in session.execute(statement)}
 
 
+def of_labeler(session: Session, person: Labeler) -> dict[str, Standing]:
+    """How a labeler stands in every project that it began in, by the project's id."""
+    statement = (
+        select(_STANDING.project_id, *_COUNTERS)
+        .where(_STANDING.labeler_id == person.id)
+        .order_by(_STANDING.project_id)
+    )
+    return {project: Standing(*counters) for project, *counters in session.execute(statement)}
+
+
 def begun(session: Session, spec: ProjectSpec, person: Labeler) -> Standing:
     """How a labeler stands that begins now at the latest."""
     known = _kept(session, spec, person)

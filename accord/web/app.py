@@ -21,8 +21,10 @@ from accord.web.routes import (
     manage_pages,
     manage_people,
     manage_people_pages,
+    manage_project_pages,
     manage_projects,
     manage_quality,
+    manage_review_pages,
     tasks,
 )
 from accord.web.security import Signer
@@ -51,6 +53,8 @@ ROUTES = (
     manage_files,
     manage_people_pages,
     manage_pages,
+    manage_review_pages,
+    manage_project_pages,  # last: one of its addresses takes every act
 )
 
 

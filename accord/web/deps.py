@@ -1,7 +1,7 @@
 """What routes depend on: the ledger, the clock, who asks, and forms that were really shown."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -167,6 +167,10 @@ class SentForm:
         """Every value of a field with several, such as check boxes."""
         return [value for value in self.values.getlist(name) if isinstance(value, str)]
 
+    def fields(self) -> dict[str, str]:
+        """Every field that is text, by name; of a field with several values the last."""
+        return {name: value for name, value in self.values.items() if isinstance(value, str)}
+
     def file(self, name: str) -> UploadFile | None:
         """A file, if one was chosen."""
         value = self.values.get(name)
@@ -185,8 +189,8 @@ class SentForm:
             )
 
 
-async def sent_form(request: Request) -> SentForm:
-    """The form of this request.
+async def sent_form(request: Request) -> AsyncIterator[SentForm]:
+    """The form of this request; its files are closed when it is done with.
 
     Raises:
         Problem: 403, another site sent it, or it was not shown in this browser, or long ago.
@@ -194,7 +198,11 @@ async def sent_form(request: Request) -> SentForm:
     state = state_of(request)
     check_origin(request, state.settings)
     visit = await run_in_threadpool(visit_of, request)
-    values = await request.form(max_files=1, max_fields=2000)
+    async with request.form(max_files=1, max_fields=2000) as values:
+        yield SentForm(values, _seal_of(state, visit, values))
+
+
+def _seal_of(state: State, visit: str, values: FormData) -> SealedForm:
     field_value = values.get(FORM_FIELD, "")
     seal = None
     if isinstance(field_value, str):
@@ -206,7 +214,7 @@ async def sent_form(request: Request) -> SentForm:
     for value in values.values():
         if isinstance(value, str) and "\0" in value:
             raise Problem(422, "A field holds a character that is no text; remove it")
-    return SentForm(values, seal)
+    return seal
 
 
 BEARER = HTTPBearer(auto_error=False, description="A token made by an admin; the way of programs.")

@@ -3,21 +3,31 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
+
+from pydantic import BaseModel
 
 from accord.config import InputError
 from accord.data import formats
 from accord.data.formats import folder, importing
 from accord.data.formats.reading import Format, Options
-from accord.store import foreign, projects
+from accord.store import foreign, projects, views
 from accord.web.deps import State
 
 ENDINGS = (".jsonl", ".json", ".jsonl.gz", ".json.gz", ".csv", ".tsv")
 JSON_LISTS = (".json", ".json.gz")
+
+RecordKind = Literal["comparisons", "written", "ratings", "conversations"]
+RECORDS: dict[RecordKind, Callable[..., Iterator[BaseModel]]] = {
+    "comparisons": views.comparisons,
+    "written": views.written,
+    "ratings": views.ratings,
+    "conversations": views.conversations,
+}
 
 
 @dataclass(frozen=True)
@@ -52,31 +62,32 @@ def take(
     Raises:
         InputError: a row is not what the format says; names file, line and field.
     """
-    ending = next((one for one in ENDINGS if name.casefold().endswith(one)), None)
-    if ending is None:
-        raise InputError(f"`{Path(name).name}` does not end with one of: {', '.join(ENDINGS)}")
     with state.reading() as session:
         projects.get(session, project)
-    with tempfile.TemporaryDirectory() as there:
-        path = Path(there) / (_plain(name, ending) + ending)
-        with path.open("wb") as kept:
-            shutil.copyfileobj(file, kept)
-        with _named(path, Path(name).name), importing.waiting_room(form, [path], Options()) as room:
-            waiting, report = room
-            foreign.import_all(
-                state.store,
-                waiting,
-                report,
-                now=state.clock(),
-                project=project,
-                with_votes=not items_only,
-            )
+    with (
+        kept(name, file) as path,
+        importing.waiting_room(form, [path], Options()) as room,
+    ):
+        waiting, report = room
+        foreign.import_all(
+            state.store,
+            waiting,
+            report,
+            now=state.clock(),
+            project=project,
+            with_votes=not items_only,
+        )
     return report
 
 
 @contextmanager
 def give(
-    state: State, project: str, form: Format, *, without: Sequence[str] = ()
+    state: State,
+    project: str,
+    form: Format,
+    *,
+    without: Sequence[str] = (),
+    with_paused: bool = False,
 ) -> Iterator[Exported]:
     """Write the votes of a project to a file, which is gone afterwards.
 
@@ -84,7 +95,8 @@ def give(
         state: the server.
         project: whose votes.
         form: of the file.
-        without: labelers whose votes are left out; those who are paused are left out besides.
+        without: labelers whose votes are left out.
+        with_paused: False leaves out the votes of those who are paused, too.
 
     Raises:
         InputError: no such project, or nothing of it has a place in the format.
@@ -92,10 +104,40 @@ def give(
     with tempfile.TemporaryDirectory() as there:
         path = Path(there) / f"{project}-{form.name}.jsonl"
         with state.reading() as session:
-            left_out = [*without, *foreign.paused(session)]
+            left_out = [*without, *([] if with_paused else foreign.paused(session))]
             found = foreign.entries(session, project=project, without=left_out)
             report = folder.export(form, found, path, f"project `{project}`")
         yield Exported(path, report)
+
+
+@contextmanager
+def give_records(
+    state: State,
+    project: str,
+    kind: RecordKind,
+    *,
+    without: Sequence[str] = (),
+    with_paused: bool = False,
+) -> Iterator[Path]:
+    """Write one data set of a project as Accord's records, one a line; see ``store.views``.
+
+    Args:
+        state: the server.
+        project: whose answers.
+        kind: of the records.
+        without: labelers whose answers are left out.
+        with_paused: False leaves out the answers of those who are paused, too.
+
+    Raises:
+        InputError: no such project.
+    """
+    with tempfile.TemporaryDirectory() as there:
+        path = Path(there) / f"{project}-{kind}.jsonl"
+        with state.reading() as session, path.open("w", encoding="utf-8") as file:
+            left_out = [*without, *([] if with_paused else foreign.paused(session))]
+            for record in RECORDS[kind](session, project, without=left_out):
+                file.write(record.model_dump_json(by_alias=True) + "\n")
+        yield path
 
 
 def _plain(name: str, ending: str) -> str:
@@ -109,9 +151,20 @@ def _plain(name: str, ending: str) -> str:
 
 
 @contextmanager
-def _named(path: Path, name: str) -> Iterator[None]:
-    """Call a file in errors as its sender does."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(str(error).replace(str(path), name)) from None
+def kept(name: str, file: IO[bytes]) -> Iterator[Path]:
+    """A file that was sent, on disk for as long as it is read; errors call it as its sender does.
+
+    Raises:
+        InputError: its ending is none of ``ENDINGS``.
+    """
+    ending = next((one for one in ENDINGS if name.casefold().endswith(one)), None)
+    if ending is None:
+        raise InputError(f"`{Path(name).name}` does not end with one of: {', '.join(ENDINGS)}")
+    with tempfile.TemporaryDirectory() as there:
+        path = Path(there) / (_plain(name, ending) + ending)
+        with path.open("wb") as copy:
+            shutil.copyfileobj(file, copy)
+        try:
+            yield path
+        except InputError as error:
+            raise InputError(str(error).replace(str(path), Path(name).name)) from None

@@ -1,6 +1,7 @@
 """Pages from templates: every value is escaped, a missing one is an error."""
 
 import hashlib
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from accord.web.deps import VISIT, State, current_viewer, visit_of
 from accord.web.errors import Problem
 from accord.web.markdown import render as markdown
 from accord.web.security import FORM_FIELD, set_cookie
+from accord.web.wording import choice
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -35,7 +37,7 @@ class TemplatePages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters["markdown"] = markdown
+        self._environment.filters.update(markdown=markdown, when=when, choice=choice)
         self._environment.globals.update(static=static_address, version=accord.__version__)
 
     def page(
@@ -104,6 +106,18 @@ def as_script_data(value: BaseModel) -> Markup:
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
+
+
+def when(at: datetime | None) -> str | Markup:
+    """A time as people read it, in UTC.
+
+    >>> when(datetime(2026, 1, 31, 8, 5, tzinfo=UTC))
+    Markup('<time datetime="2026-01-31T08:05:00+00:00">2026-01-31 08:05</time>')
+    """
+    if at is None:
+        return "never"
+    at = at.astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), f"{at:%Y-%m-%d %H:%M}")
 
 
 def to(address: str) -> Response:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from accord.config import InputError
 from accord.store import access, accounts, labelers, projects
 from accord.store.accounts import Account, Role
+from accord.store.labelers import Labeler
 from accord.web.deps import State, Viewer
 from accord.web.errors import CONFLICT, FORBIDDEN, NOT_FOUND, Problem
 
@@ -45,6 +46,35 @@ def find(session: Session, name: str) -> Account:
         return accounts.get(session, name)
     except InputError as error:
         raise Problem(NOT_FOUND, f"There is no account `{name}`; check the name") from error
+
+
+def labeler(session: Session, name: str) -> Labeler:
+    """The labeler of this name: of an account, or one whose votes were imported.
+
+    Raises:
+        Problem: 404, there is none.
+    """
+    try:
+        known = accounts.get(session, name).name
+    except InputError:
+        known = name
+    try:
+        return labelers.get(session, known)
+    except InputError as error:
+        raise Problem(NOT_FOUND, f"There is nobody `{name}`; check the name") from error
+
+
+def set_paused(
+    session: Session, state: State, viewer: Viewer, name: str, paused: bool, *, reason: str
+) -> None:
+    """Give a labeler nothing more to answer, or let it go on; the answers stay.
+
+    Raises:
+        Problem: 404, there is none.
+    """
+    act = labelers.pause if paused else labelers.resume
+    person = labeler(session, name)
+    act(session, person.name, reason=reason, by=viewer.name, now=state.clock())
 
 
 def check_projects(session: Session, given: Sequence[str]) -> None:
@@ -118,9 +148,7 @@ class Change:
 
     def set_paused(self, paused: bool, *, reason: str) -> None:
         """Give somebody nothing more to answer, or go on; the answers stay."""
-        act = labelers.pause if paused else labelers.resume
-        now = self.state.clock()
-        act(self.session, self.account.name, reason=reason, by=self.viewer.name, now=now)
+        set_paused(self.session, self.state, self.viewer, self.account.name, paused, reason=reason)
 
     def set_active(self, active: bool) -> None:
         """Close an account or open it again.

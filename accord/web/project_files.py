@@ -127,6 +127,17 @@ def written(spec: ProjectSpec, guideline: str) -> str:
     [settings]
     votes_wanted = 1
     """
+    head = written_values(spec, guideline)
+    settings = head.pop("settings")
+    plain = {key: value for key, value in settings.items() if not isinstance(value, dict)}
+    tables = {key: value for key, value in settings.items() if isinstance(value, dict)}
+    parts = [_lines(head), "[settings]\n" + _lines(plain)]
+    parts += [f"[settings.{key}]\n" + _lines(value) for key, value in tables.items()]
+    return "\n\n".join(parts)
+
+
+def written_values(spec: ProjectSpec, guideline: str) -> dict[str, Any]:
+    """The values of a project's file; see ``written``."""
     head: dict[str, Any] = {
         "id": spec.id,
         "title": spec.title,
@@ -140,12 +151,7 @@ def written(spec: ProjectSpec, guideline: str) -> str:
     if spec.closed:
         head["closed"] = True
     given = spec.settings.model_dump(mode="json", exclude_defaults=True)
-    settings = {"votes_wanted": spec.settings.votes_wanted, **given}
-    plain = {key: value for key, value in settings.items() if not isinstance(value, dict)}
-    tables = {key: value for key, value in settings.items() if isinstance(value, dict)}
-    parts = [_lines(head), "[settings]\n" + _lines(plain)]
-    parts += [f"[settings.{key}]\n" + _lines(value) for key, value in tables.items()]
-    return "\n\n".join(parts)
+    return head | {"settings": {"votes_wanted": spec.settings.votes_wanted, **given}}
 
 
 def _lines(values: Mapping[str, Any]) -> str:

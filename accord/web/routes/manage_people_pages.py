@@ -1,10 +1,12 @@
 """Pages of managers: labelers, invitations, and how somebody is doing."""
 
+from urllib.parse import quote
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from accord.config import InputError
-from accord.store import access, projects
+from accord.store import access, projects, standings
 from accord.store.accounts import ROLES, Role
 from accord.web import people
 from accord.web.deps import Form, Manager, Server, State
@@ -65,22 +67,23 @@ def change_labeler(
     try:
         with server.writing() as session:
             form.spend(session, server.clock())
-            change = people.change(session, server, viewer, name)
-            if act == "link":
-                link = change.password_link()
+            if act in ("pause", "resume"):
+                people.set_paused(
+                    session, server, viewer, name, act == "pause", reason=form.text("reason")
+                )
+            elif act == "link":
+                link = people.change(session, server, viewer, name).password_link()
             else:
-                _act(change, act, form)
+                _act(people.change(session, server, viewer, name), act, form)
     except InputError as error:
         return _labeler(request, server, name, error=sentence_of(error))
     if link:
         return _labeler(request, server, name, link=_whole(request, server, link))
-    return to(f"/manage/labelers/{name}")
+    return to(f"/manage/labelers/{quote(name)}")
 
 
 def _act(change: people.Change, act: str, form: Form) -> None:
-    if act in ("pause", "resume"):
-        change.set_paused(act == "pause", reason=form.text("reason"))
-    elif act in ("close", "open"):
+    if act in ("close", "open"):
         change.set_active(act == "open")
     elif act == "projects":
         change.set_projects(form.texts("project"))
@@ -112,11 +115,15 @@ def _labeler(
     request: Request, server: State, name: str, *, link: str = "", error: str = ""
 ) -> Response:
     with server.reading() as session:
-        account = people.find(session, name)
-        person = next(p for p in people.roster(session) if p.account.id == account.id)
+        labeler = people.labeler(session, name)
+        person = next((p for p in people.roster(session) if p.account.name == labeler.name), None)
+        found = {project.id: project for project in projects.list_(session)}
+        standing = standings.of_labeler(session, labeler)
         context = {
+            "labeler": labeler,
             "person": person,
-            "projects": projects.list_(session),
+            "projects": list(found.values()),
+            "work": [(found[key], one) for key, one in standing.items() if key in found],
             "link": link,
             "error": error,
         }

@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 from pydantic import Field
 
-from accord.records import Item
 from accord.store import answers, gold, reviews, screening, statistics
 from accord.store.statistics import LabelerStatistics, ProjectStatistics
-from accord.web import people, project_setup
+from accord.web import gold_forms, people, project_setup
 from accord.web.bodies import Body, Short, Shown
 from accord.web.deps import BEARER, COOKIE, Manager, Server, guarded
 from accord.web.errors import NOT_FOUND, Problem, described
+from accord.web.gold_forms import GoldLine
 from accord.web.manage_bodies import InPath, ProjectInPath
 
 router = APIRouter(
@@ -29,14 +29,6 @@ class LabelersOfProject(Shown):
     """How each labeler of a project is doing."""
 
     labelers: list[LabelerStatistics]
-
-
-class GoldBody(Body):
-    """An item whose answer is known."""
-
-    item: Item
-    expected: gold.Expected
-    screening: bool = Field(default=False, description="In the entry test; else mixed in.")
 
 
 class GoldItems(Shown):
@@ -106,19 +98,11 @@ def list_gold(project: ProjectInPath, viewer: Manager, server: Server) -> GoldIt
 
 
 @router.post("/projects/{project}/gold", status_code=204)
-def add_gold(project: ProjectInPath, body: GoldBody, viewer: Manager, server: Server) -> None:
+def add_gold(project: ProjectInPath, body: GoldLine, viewer: Manager, server: Server) -> None:
     """Say what the answer to an item is; it is asked to see how careful labelers are."""
     with server.writing() as session:
         project_setup.find(session, project)
-        gold.add(
-            session,
-            project,
-            body.item,
-            body.expected,
-            screening=body.screening,
-            now=server.clock(),
-            by=viewer.name,
-        )
+        gold_forms.add_all(session, project, [body], now=server.clock(), by=viewer.name)
 
 
 @router.delete("/projects/{project}/gold/{item}", status_code=204)
