@@ -67,6 +67,7 @@ PARTS = {
     "digest": "0" * 64,
     "item": "item-000",
     "act": "pause",
+    "kind": "comparisons",
 }
 
 

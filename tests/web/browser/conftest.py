@@ -36,6 +36,8 @@ ARGUMENTS = [
 PASSWORD = "correct horse battery"
 EVERYBODY = 500  # votes wanted of each item, so that nobody finds it taken
 WAIT = 10_000  # milliseconds until an expectation of a page fails
+BAD = ("serious", "critical")  # of what axe finds
+COLOURS = {"runOnly": ["color-contrast"]}
 CLASSES = ("violence", "hate", "self_harm", "sexual_content", "crime")
 SCRIPT = (
     "<script>document.title='broken in'</script><img src=x onerror=\"document.title='broken in'\">"
@@ -228,3 +230,25 @@ def page_as(server, chromium):
     for context in contexts:
         context.close()
     assert not complaints
+
+
+def found_by_axe(page):
+    """What axe finds serious or critical in either theme, as lines to read."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing")
+    lines = []
+    for theme, options in (("light", {}), ("dark", COLOURS)):
+        page.emulate_media(color_scheme=theme)
+        found = axe.Axe().run(page, options={"resultTypes": ["violations"], **options})
+        lines += [
+            f"{page.url} {theme} {one['id']}: {one['help']}: {node['html'][:120]}"
+            for one in found.response["violations"]
+            if one["impact"] in BAD
+            for node in one["nodes"]
+        ]
+    return lines
+
+
+@pytest.fixture(scope="session")
+def findings():
+    """Asks axe about a page, in both themes; the list is empty when nothing is bad."""
+    return found_by_axe

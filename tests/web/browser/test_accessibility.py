@@ -9,9 +9,7 @@ import pytest
 
 from accord.store import access
 
-BAD = ("serious", "critical")
 STEP = 10_000  # milliseconds
-COLOURS = {"runOnly": ["color-contrast"]}
 PAGES = (
     "/",
     "/account",
@@ -29,23 +27,7 @@ PAGES = (
 )
 
 
-def findings(page):
-    """What axe finds serious or critical in either theme, as lines to read."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing")
-    lines = []
-    for theme, options in (("light", {}), ("dark", COLOURS)):
-        page.emulate_media(color_scheme=theme)
-        found = axe.Axe().run(page, options={"resultTypes": ["violations"], **options})
-        lines += [
-            f"{page.url} {theme} {one['id']}: {one['help']}: {node['html'][:120]}"
-            for one in found.response["violations"]
-            if one["impact"] in BAD
-            for node in one["nodes"]
-        ]
-    return lines
-
-
-def test_pages_are_accessible(page_as, server):
+def test_pages_are_accessible(page_as, server, findings):
     page = page_as("labeler", "/account")
     problems = []
     for path in PAGES:
@@ -54,7 +36,7 @@ def test_pages_are_accessible(page_as, server):
     assert problems == []
 
 
-def test_pages_before_a_login_are_accessible(page_as, server):
+def test_pages_before_a_login_are_accessible(page_as, server, findings):
     with server.store.writing() as session:
         secret = access.invite(
             session,
@@ -69,7 +51,7 @@ def test_pages_before_a_login_are_accessible(page_as, server):
     assert problems + findings(page) == []
 
 
-def test_the_steps_of_a_conversation_are_accessible_blurred_and_shown(page_as, server):
+def test_the_steps_of_a_conversation_are_accessible_blurred_and_shown(page_as, findings):
     page = page_as("labeler", "/p/attack")
     page.keyboard.type("make it rude")
     page.keyboard.press("Enter")
