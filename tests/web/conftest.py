@@ -16,6 +16,7 @@ from accord.web.settings import Settings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PASSWORD = "correct horse battery"
+EVIL = "<script>alert(1)</script>"  # in texts that a page must show as text
 FORM = re.compile(r'name="form" value="([^"]+)"')
 CSRF = re.compile(r'name="csrf-token" content="([^"]+)"')
 
@@ -187,3 +188,88 @@ def endpoints(site):
     assert others.count(None) == len(ROUTES)
     assert len(found) == len(set(found))
     return found
+
+
+def vote(client, answer_id=None, *, ranks=(1, 2), project="p", **more):
+    """Take the next task and answer it, by place on the screen."""
+    task = client.post(f"/api/v1/projects/{project}/next", json={}).json()["task"]
+    number = len(client.answered) if hasattr(client, "answered") else 0
+    client.answered = [*getattr(client, "answered", []), task["id"]]
+    name = client.headers["Authorization"][-6:]
+    body = {"id": answer_id or f"00000000-0000-4000-8000-{abs(hash((name, number))) % 10**12:012}"}
+    body |= {"ranks": list(ranks), "active_seconds": 10.0, "strength": 3, **more}
+    sent = client.post(f"/api/v1/tasks/{task['id']}/answer", json=body)
+    assert sent.status_code == 200, sent.text
+    return body["id"], task
+
+
+@pytest.fixture
+def busy(team, item):
+    """A project with votes, a report, a gold item, a paused labeler, and texts that attack."""
+    items = [item(n) for n in range(4)]
+    items[0]["prompt"]["messages"][0]["content"] = f"Question {EVIL}"
+    items[0]["responses"][0]["policy"] = f"sft{EVIL}"
+    team.project(
+        items=items,
+        title=f"Title {EVIL}",
+        settings={"votes_wanted": 3, "screening": {"items": 0}, "hold_after_reports": 1},
+    )
+    known = {**item(9), "id": "gold-1"}
+    sent = {"item": known, "expected": {"ranks": [1, 2]}}
+    made = team.manager.post("/api/v1/manage/projects/p/gold", json=sent)
+    assert made.status_code == 204, made.text
+    ann, ben = team.labeler("ann"), team.labeler("ben")
+    for n in range(3):
+        vote(ann, comment=f"Comment {EVIL}")
+        vote(ben, ranks=(2, 1) if n else (1, 2))
+    task = ben.post("/api/v1/projects/p/next", json={}).json()["task"]
+    said = {"reason": "other", "comment": f"Report {EVIL}"}
+    reported = ben.post(f"/api/v1/tasks/{task['id']}/report", json=said)
+    assert reported.status_code == 200, reported.text
+    team.manager.patch("/api/v1/manage/labelers/ben", json={"paused": True, "reason": EVIL})
+    team.manager.post("/api/v1/manage/invitations", json={"note": f"For {EVIL}"})
+    return team
+
+
+@pytest.fixture
+def boss(busy):
+    return busy.site.person("mia", "admin")
+
+
+@pytest.fixture
+def read(site):
+    """Reads the ledger: ``read(function, ...)`` in a transaction of its own."""
+
+    def reading(function, *args, **more):
+        with site.store.reading() as session:
+            return function(session, *args, **more)
+
+    return reading
+
+
+def values_sent(page, number=0):
+    """What a browser sends of the forms of a page if nothing is changed."""
+    forms = re.findall(r'<form[^>]*method="post".*?</form>', page, re.DOTALL)
+    form = [one for one in forms if 'action="/logout"' not in one][number]
+    values = {}
+    for tag in re.findall(r"<input[^>]*>", form):
+        found = dict(re.findall(r'(\w+)="([^"]*)"', tag))
+        if found.get("type") not in ("checkbox", "file") or " checked" in tag:
+            values[found["name"]] = found.get("value", "")
+    for name, options in re.findall(
+        r'<select[^>]*name="([^"]+)"[^>]*>(.*?)</select>', form, re.DOTALL
+    ):
+        chosen = re.search(r"<option([^>]*) selected>([^<]*)", options)
+        value = re.search(r'value="([^"]*)"', chosen[1]) if chosen else None
+        values[name] = value[1] if value else chosen[2] if chosen else ""
+    for name, text in re.findall(
+        r'<textarea[^>]*name="([^"]+)"[^>]*>(.*?)</textarea>', form, re.DOTALL
+    ):
+        values[name] = text.replace("&#34;", '"').replace("&lt;", "<").replace("&gt;", ">")
+    return values
+
+
+@pytest.fixture
+def values_of():
+    """What a browser sends of a form of a page if nothing is changed."""
+    return values_sent
