@@ -19,7 +19,8 @@ from accord.config import InputError
 from accord.models import adapters
 from accord.models.trunk import trunk
 
-TOLERANCE = 1e-4  # of the largest entry; float32 leaves about 1e-7
+TOLERANCE = 1e-4  # of the difference's largest entry; float32 leaves about 1e-7
+ROUNDING = torch.finfo(torch.float32).eps  # of the weights' largest entry, as they were saved
 
 
 def add_difference(model: PreTrainedModel, other: PreTrainedModel, name: str, *, rank: int) -> None:
@@ -51,9 +52,10 @@ def add_difference(model: PreTrainedModel, other: PreTrainedModel, name: str, *,
                 raise _another(f"`{path}` differs, which no adapter reaches")
             continue
         layer = adapted[path]
-        down, up = factors(difference.T if layer.fan_in_fan_out else difference, rank=rank)
-        rest = (up @ down - (difference.T if layer.fan_in_fan_out else difference)).abs().max()
-        if float(rest) > TOLERANCE * max(float(difference.abs().max()), TOLERANCE):
+        wanted = difference.T if layer.fan_in_fan_out else difference
+        down, up = factors(wanted, rank=rank)
+        rest = float((up @ down - wanted).abs().max())
+        if rest > TOLERANCE * _largest(wanted) + ROUNDING * _largest(theirs[path]):
             raise _another(f"`{path}` differs by more than an adapter of rank {rank} can")
         with torch.no_grad():
             layer.lora_A[name].weight.copy_(down)
@@ -95,6 +97,10 @@ def _adapted(model: PreTrainedModel) -> list[tuple[str, Any]]:
         for path, module in trunk(model).named_modules()
         if isinstance(module, nn.Module) and hasattr(module, "lora_A")
     ]
+
+
+def _largest(matrix: Tensor) -> float:
+    return float(matrix.detach().abs().max())
 
 
 def _another(why: str) -> InputError:

@@ -8,7 +8,6 @@ from it computes those of the policy anew.
 import copy
 
 import torch
-from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from accord.models import adapters
@@ -26,7 +25,10 @@ class RefreshedGenerator:
         self._model = model
         self._copy = copy.deepcopy(model)
         adapters.merge(self._copy)
-        nn.Module.to(self._copy, dtype=dtype)
+        # Not ``to``, which would round buffers too: positions are turned by angles, and in bfloat16
+        # those of rotary embeddings are off by a share of the position.
+        for parameter in self._copy.parameters():
+            parameter.data = parameter.data.to(dtype)
         self._copy.requires_grad_(False)
         self._generator = HuggingFaceGenerator(self._copy, tokenizer)
 

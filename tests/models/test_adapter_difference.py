@@ -49,6 +49,19 @@ def test_a_model_that_is_the_same_needs_an_adapter_of_nothing():
         assert torch.equal(hidden_states(policy, TOKENS), hidden_states(judge, TOKENS))
 
 
+def test_a_small_adapter_on_large_weights_is_found_in_spite_of_their_rounding():
+    policy, judge = pair("gpt2", rank=0)
+    path = "transformer.h.0.attn.c_attn.weight"
+    weight, other = policy.get_parameter(path), judge.get_parameter(path)
+    with torch.no_grad():
+        weight.mul_(8 / weight.abs().max())
+        up, down = torch.randn(16, 1) * 1e-2, torch.randn(1, 48) * 1e-2
+        other.copy_(weight + up @ down)  # 2^-21 is the step between numbers near 8
+    adapter_difference.add_difference(policy, judge, "judge", rank=1)
+    found = policy.transformer.h[0].attn.c_attn.get_delta_weight("judge")
+    torch.testing.assert_close(found, up @ down, atol=1e-6, rtol=0)
+
+
 def test_what_no_adapter_can_do():
     policy, judge = pair("gpt2", rank=4)
     with pytest.raises(InputError, match="more than an adapter of rank 2"):

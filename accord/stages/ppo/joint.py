@@ -160,13 +160,14 @@ def _step(
         count=count,
         learning_rate=learner.learning_rate,
         max_grad_norm=config.max_grad_norm,
-        may_step=may_step,
+        may_step=may_step if policy_learns else None,
     )
     if not done.taken:
         return False
     value_loss = math.fsum(value_sums) / count
-    trace["policy/loss"].append(done.loss - config.loss.value_coef * value_loss)
-    trace["policy/grad_norm"].append(done.grad_norm)
+    if policy_learns:
+        trace["policy/loss"].append(done.loss - config.loss.value_coef * value_loss)
+        trace["policy/grad_norm"].append(done.grad_norm)
     trace["value/loss"].append(value_loss)
     trace["value/grad_norm"].append(done.grad_norm)
     if surprises and batch.documents is not None:

@@ -84,7 +84,8 @@ def document_losses(
     def loss_of(part: list[int]) -> Tensor:
         rows = documents.select(part)
         lengths = rows.prompt_lengths, rows.response_lengths
-        surprise = -policy.logprobs(model, rows.tokens, *lengths).sum()
+        with autocast(config.models.precision):
+            surprise = -policy.logprobs(model, rows.tokens, *lengths).sum()
         found.append(float(surprise.detach()))
         return share * surprise
 

@@ -13,6 +13,7 @@ from accord.models.scalar_head import initialise, normalise
 from accord.models.trunk import trunk
 from accord.runtime import processor
 from accord.runtime.episodes import prompts_of_update
+from accord.runtime.generate_copy import RefreshedGenerator
 from accord.runtime.train import optimiser_step
 from accord.stages import ppo
 from accord.stages.ppo.checks import check_invariants
@@ -241,6 +242,16 @@ def test_bfloat16_says_how_far_the_sampler_is(models, judged):
     assert "policy/sampler_gap" not in metrics
 
 
+def test_the_sampler_in_bfloat16_turns_positions_by_exact_angles(models):
+    policy, tokenizer = load_policy(models / "policy")
+    copied = RefreshedGenerator(policy, tokenizer, dtype=torch.bfloat16)._copy
+    assert {parameter.dtype for parameter in copied.parameters()} == {torch.bfloat16}
+    assert {parameter.dtype for parameter in policy.parameters()} == {torch.float32}
+    angles = policy.model.rotary_emb.inv_freq
+    assert not torch.equal(angles.bfloat16().float(), angles)
+    assert torch.equal(copied.model.rotary_emb.inv_freq, angles)
+
+
 @pytest.mark.parametrize("layout", ["shared_trunk", "hydra"])
 def test_what_is_saved_is_the_policy_and_only_what_learns_changed(models, judged, tmp_path, layout):
     ppo.run(config_of(layout), inputs_of(models, judged), tmp_path)
@@ -265,7 +276,10 @@ def test_the_value_head_alone_learns_at_first(models, judged):
     before = copy.deepcopy(adapters.plain_weights(tools.policy))
     head = next(iter(tools.value_model.score.parameters())).clone()
     state = ppo.initial_state(tools, config)
-    ppo.update_once(state, 1, pool, config, tools)
+    metrics = ppo.update_once(state, 1, pool, config, tools)
+    assert metrics["policy/steps"] == 0
+    assert metrics.keys().isdisjoint({"policy/loss", "policy/grad_norm", "policy/ratio_max"})
+    assert {"value/loss", "value/grad_norm"} <= metrics.keys()
     assert all(torch.equal(w, before[n]) for n, w in adapters.plain_weights(tools.policy).items())
     assert not torch.equal(next(iter(tools.value_model.score.parameters())), head)
     ppo.update_once(state, 2, pool, config, tools)
