@@ -204,6 +204,7 @@ def filled(path):
         "{conversation}": "c",
         "{secret}": "s",
         "{item}": "i",
+        "{kind}": "written",
     }
     for name, value in values.items():
         path = path.replace(name, value)
