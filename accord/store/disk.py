@@ -6,8 +6,9 @@ next one waiting too. So a writer first gives its turn to the next, and then wai
 to the disk first waits for all that were committed before, the others for it.
 
 The log is written in the order of the commits, so what a commit was based on is on the disk with
-it. SQLite itself brings the log to the disk before it moves anything into the file
-(``synchronous=NORMAL``).
+it. A disk that refused once may have dropped what it was given and say yes the next time; so from
+then on nothing more is said to be safe until the store is opened again. SQLite itself brings the
+log to the disk before it moves anything into the file (``synchronous=NORMAL``).
 """
 
 import os
@@ -25,12 +26,13 @@ class Log:
     _asked: int = 0  #: number of the last that began to wait
     _safe: int = 0  #: number of the last that is on the disk
     _busy: bool = False  #: somebody waits for the disk itself
+    _refused: OSError | None = None  #: what the disk said when it refused
 
     def wait(self) -> None:
         """Return when everything that was committed before is on the disk.
 
         Raises:
-            OSError: the disk refuses, so nobody may rely on the commit.
+            OSError: the disk refuses, or refused an earlier commit, so nobody may rely on this one.
         """
         with self._changed:
             self._asked += 1
@@ -38,15 +40,20 @@ class Log:
             self._changed.wait_for(lambda: self._safe >= own or not self._busy)
             if self._safe >= own:
                 return
+            if self._refused is not None:
+                raise OSError(f"the disk refused an earlier commit: {self._refused}")
             self._busy, covered = True, self._asked
+        is_safe = False
         try:
             self._to_disk()
-        except OSError:
-            covered = 0
+            is_safe = True
+        except OSError as error:
+            self._refused = error
             raise
         finally:
             with self._changed:
-                self._busy, self._safe = False, max(self._safe, covered)
+                self._busy = False
+                self._safe = max(self._safe, covered if is_safe else 0)
                 self._changed.notify_all()
 
     def _to_disk(self) -> None:

@@ -69,7 +69,7 @@ class Turn:
 
     def visible(self, now: float) -> list[str]:
         """What may be seen of each candidate, by place."""
-        if all(self.whole):
+        if self.is_kept:  # only then is the order that of the ledger; sides never swap
             limit = float(max(map(len, self.texts)))
             self.cursor = min(self.cursor + PACE * (now - self.looked_at), limit)
         self.looked_at = now
@@ -119,9 +119,11 @@ class Turns:
             return self._turns.get(conversation_id)
 
     def end(self, conversation_id: str) -> None:
-        """Forget a turn that is in the ledger, or failed."""
+        """Forget a turn; one that is not in the ledger yet will not be kept."""
         with self._lock:
-            self._turns.pop(conversation_id, None)
+            turn = self._turns.pop(conversation_id, None)
+        if turn is not None and not turn.is_kept:
+            turn.problem = turn.problem or FAILED
 
     def begin(
         self,

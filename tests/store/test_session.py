@@ -216,7 +216,65 @@ def test_who_waits_for_a_disk_that_refuses_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(OSError, match="Input/output"):
         log.wait()
-    refuse.clear()
+    refuse.clear()  # it may have dropped what it was given: later commits are built on that
+    with pytest.raises(OSError, match="refused an earlier commit"):
+        log.wait()
+    assert log._safe == 0
+    again = disk.Log(path)
+    again.wait()
+    assert again._safe == 1
+
+
+def test_a_refusal_is_told_to_all_who_waited_and_not_to_those_before(tmp_path, monkeypatch):
+    path = tmp_path / "log"
+    path.write_bytes(b"x")
+    log, begun, go_on, calls = disk.Log(path), threading.Event(), threading.Event(), []
+    results = []
+
+    def fsync(_handle):
+        calls.append(1)
+        if len(calls) == 2:  # the first commit is safe, the second is refused, then all is well
+            begun.set()
+            assert go_on.wait(10)
+            raise OSError(5, "Input/output error")
+
+    def wait():
+        try:
+            log.wait()
+            results.append("safe")
+        except OSError:
+            results.append("refused")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    wait()
+    assert results == ["safe"]
+    threads = [threading.Thread(target=wait) for _ in range(5)]
+    threads[0].start()
+    assert begun.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    while log._asked < 6:
+        time.sleep(0.001)
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert results == ["safe"] + ["refused"] * 5
+    assert len(calls) == 2
+
+
+def test_an_interrupted_wait_makes_nothing_safe(tmp_path, monkeypatch):
+    path = tmp_path / "log"
+    path.write_bytes(b"x")
+    log = disk.Log(path)
+
+    def fsync(_handle):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        with pytest.raises(KeyboardInterrupt):
+            log.wait()
+    assert log._safe == 0
     log.wait()
     assert log._safe == 2
 

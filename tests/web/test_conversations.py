@@ -155,6 +155,9 @@ def test_a_message_counts_once_while_it_is_answered(served):
     assert talk(ann, task, "message", 409, text="Another")["code"] == "busy"
     gate.set()
     assert answered(ann, task)["state"] == "choose"
+    turn = served.site.app.state.accord.turns.of(task)
+    while not turn.is_kept:  # the ledger shows it a moment before its thread goes on
+        time.sleep(0.001)
     assert talk(ann, task, "message", text="Hello?")["state"] == "choose"
     refused = talk(ann, task, "message", 422, text="Another")
     assert "choose one" in refused["detail"]
@@ -203,11 +206,32 @@ def test_nothing_is_seen_until_both_are_whole_and_then_both_grow_at_one_pace():
         assert turn.visible(0.5) == turn.visible(60.0) == ["", ""]
         turn.texts[1 - quick] += "x" * 400
         turn.whole = [True, True]
-        turn.is_kept = True
+        assert turn.visible(60.0) == ["", ""]  # its order may still change until it is kept
+        turn.order, turn.is_kept = (0, 1), True
         assert [len(text) for text in turn.visible(60.5)] == [int(PACE / 2)] * 2
         assert not turn.is_over()
         turn.visible(120.0)
         assert turn.is_over()
+
+
+@pytest.mark.parametrize("act", ["skip", "report"])
+def test_a_conversation_that_is_turned_down_leaves_no_turn(served, act):
+    gate = threading.Event()
+    turns = served.site.app.state.accord.turns
+    turns.generators["sft"] = Slow("sft", "Text of one.", gate=gate)
+    ann, task = start(served)
+    talk(ann, task, "message", text="Hello?")
+    turn = turns.of(task)
+    assert turn is not None
+    body = {"reason": "other"} if act == "report" else {"reason": "unsure"}
+    reply = ann.post(f"/api/v1/tasks/{task}/{act}", json=body)
+    assert reply.status_code == 200, reply.text
+    assert turns.of(task) is None
+    gate.set()
+    turns._pool.shutdown(wait=True)
+    with served.site.store.reading() as session:
+        assert dialogues.load(session, task).turns == ()
+    assert not turn.is_kept
 
 
 @given(
@@ -227,6 +251,7 @@ def test_exchanging_who_is_slow_changes_nothing_that_is_seen(sizes, ends, order)
             for which in (0, 1):
                 turn.texts[which] = whole[which][: int(sizes[which] * now / ends[which])]
                 turn.whole[which] = now >= ends[which]
+            turn.is_kept = all(turn.whole)
             looks.append(turn.visible(now))
         return looks
 

@@ -83,6 +83,7 @@ def skip(task: TaskId, body: SkipBody, viewer: Labeler, server: Server) -> Next:
         at, _ = work.desk_of_task(session, server, viewer, task)
         answers.skip(session, task, reason=body.reason, labeler=viewer.name, now=at.now)
         found = work.next_task(at)
+    server.turns.end(task)  # of a conversation: nobody waits for its candidates
     return found.shown()
 
 
@@ -94,6 +95,7 @@ def report(task: TaskId, body: ReportBody, viewer: Labeler, server: Server) -> N
         at, _ = work.desk_of_task(session, server, viewer, task)
         answers.report(session, task, reason=reason, labeler=viewer.name, now=at.now)
         found = work.next_task(at)
+    server.turns.end(task)  # of a conversation: nobody waits for its candidates
     return found.shown()
 
 
