@@ -133,8 +133,9 @@ def overridden(table: dict[str, Any], by: dict[str, Any]) -> dict[str, Any]:
     result = _copied(table)
     for key, value in by.items():
         before = result.get(key)
-        both = isinstance(before, dict) and isinstance(value, dict)
-        result[key] = overridden(before, value) if both else value
+        if isinstance(before, dict) and isinstance(value, dict):
+            value = overridden(before, value)  # noqa: PLW2901
+        result[key] = value
     return result
 
 

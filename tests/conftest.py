@@ -3,6 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import hypothesis
 import pytest
 from pydantic import Field
 from rich.console import Console
@@ -10,6 +11,10 @@ from rich.console import Console
 from accord import pipeline, stages
 from accord.config import StageConfig, StageInputs, memory_only, read_toml
 from accord.runtime.artifacts import payload, write_headline
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("accord", deadline=None)
+hypothesis.settings.load_profile("accord")
 
 
 class SourceConfig(StageConfig):

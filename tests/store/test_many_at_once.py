@@ -146,6 +146,7 @@ def test_drafts_at_once_are_one_draft(at_work, make):
     assert at_work.see(drafts.load, task.id, labeler=PEOPLE[0]).startswith("draft ")
 
 
+@pytest.mark.slow  # test_server_kills and test_concurrency are short ones
 def test_killed_processes_lose_no_acknowledged_answer(url, make):
     with open_store(url) as store:
         make.office(

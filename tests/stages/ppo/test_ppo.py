@@ -219,7 +219,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(models, tmp_pat
     assert everything(tmp_path / "a") != everything(tmp_path / "c")
 
 
-@pytest.mark.parametrize("killed_in", [1, 3])
+@pytest.mark.parametrize("killed_in", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_killed_and_resumed_is_the_same_to_the_byte(models, tmp_path, monkeypatch, killed_in):
     adaptive = {"kl_control": {"target": 0.01, "horizon": 50.0}, "updates": 4}
     run(models, tmp_path / "straight", **adaptive)

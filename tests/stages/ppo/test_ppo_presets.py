@@ -102,7 +102,9 @@ def ending(models, tmp_path_factory):
     return folder
 
 
-@every_preset
+@pytest.mark.parametrize(
+    "name", [n if n == "ziegler2019" else pytest.param(n, marks=pytest.mark.slow) for n in NAMES]
+)
 def test_a_known_reward_is_learnt(models, ending, name):
     values = overridden(stages.preset("ppo", name), TINY)
     config = build(ppo.Config, values, where=name)
