@@ -9,7 +9,7 @@ import pytest
 
 from accord.store import access
 
-STEP = 10_000  # milliseconds
+STEP = 30_000  # milliseconds
 PAGES = (
     "/",
     "/account",

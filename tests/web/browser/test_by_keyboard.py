@@ -6,7 +6,7 @@ import pytest
 
 from accord.store import dialogues, views
 
-STEP = 10_000  # milliseconds
+STEP = 30_000  # milliseconds
 
 
 @pytest.fixture

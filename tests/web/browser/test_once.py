@@ -2,7 +2,7 @@
 
 from accord.store import views
 
-STEP = 10_000  # milliseconds
+STEP = 30_000  # milliseconds
 
 
 def count(server, name):
@@ -80,11 +80,17 @@ def test_what_others_wrote_does_not_run(page_as, server):
     seen = set()
     page.goto(server.address + "/p/compare")
     for number in range(6):
-        seen.add(page.locator("#work").inner_text())
+        before = page.locator("#work").inner_text()
+        seen.add(before)
         assert page.evaluate("document.title") == "To compare – Accord"
         page.keyboard.press("1")
         page.keyboard.press("Enter")
         page.locator("#progress", has_text=f"{number + 1} answered").wait_for(timeout=STEP)
+        page.wait_for_function(  # keys before the next task is there belong to none
+            "before => document.querySelector('#work')?.innerText !== before",
+            arg=before,
+            timeout=STEP,
+        )
     assert any("<script>" in text for text in seen)  # it was there, as text
     assert any("javascript:document" in text for text in seen)
     assert all(url.startswith(server.address) for url in asked)  # nothing from elsewhere
