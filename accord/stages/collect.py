@@ -19,7 +19,7 @@ from accord.records import LabeledComparison, write_records
 from accord.runtime import artifacts
 from accord.runtime.artifacts import Mismatch
 from accord.runtime.metrics import MetricsLog
-from accord.store import export
+from accord.store import export, foreign
 from accord.store.session import open_store
 
 LABELED = ("votes.json", "published.json")  # what names a batch, the more exact one first
@@ -38,6 +38,10 @@ class Config(StageConfig):
     seed: int = 0  #: of the split
     test_fraction: float = Field(0.15, ge=0, lt=1)  #: share of prompts on the test side
     minimum_votes: int = Field(1, ge=1)  #: comparisons with fewer votes are left out
+    without: list[str] = Field(
+        default_factory=list
+    )  #: labelers whose votes are left out; the ledger keeps them
+    without_paused: bool = False  #: leave out the votes of labelers who are paused now, too
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> None:
@@ -53,7 +57,11 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
                     "give the artifact of publish instead to take whatever it holds now"
                 )
         # red-team votes put the more harmful response first; what is collected trains models
-        labeled = [one.better_first() for one in export.labeled(session, batches=batches)]
+        without = sorted(
+            {*config.without, *(foreign.paused(session) if config.without_paused else ())}
+        )
+        counted = export.labeled(session, batches=batches, without=without)
+        labeled = [one.better_first() for one in counted]
         digest = export.votes_digest(session, batches)
     kept = [one for one in labeled if len(one.preferences) >= config.minimum_votes]
     if not kept:
@@ -70,7 +78,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
         "labelers": sorted({p.labeler for one in kept for p in one.preferences}),
         "votes": sum(len(one.preferences) for one in kept),
         "votes_digest": digest,
-    }
+    } | ({"without": without} if without else {})
     artifacts.write_json(out / "output" / "votes.json", votes)
     _log(out, votes, sides, left_out=len(labeled) - len(kept))
 

@@ -184,3 +184,27 @@ def test_red_team_votes_are_collected_with_the_better_response_first(lab, publis
     votes = [p for side in ("train", "test") for one in read(out, side) for p in one.preferences]
     (found,) = [p for p in votes if p.id == "harmful"]
     assert (found.ranks, found.mode, found.polarity) == ((2, 1), "red_team", "better_first")
+
+
+def test_votes_of_the_named_and_the_paused_are_left_out_and_stay_in_the_ledger(lab):
+    found = [comparison(number) for number in range(4)]
+    published = lab.publish("one", found)
+    for one in found:
+        lab.vote("ann", one.id)
+        lab.vote("bob", one.id, (2, 1))
+    with open_store(lab.url) as store, store.writing() as session:
+        labelers.pause(session, "bob", reason="careless", by="boss", now=NOW)
+    kept = {}
+    for name, values in {
+        "all": {},
+        "not ann": {"without": ["ann"]},
+        "nobody paused": {"without_paused": True},
+    }.items():
+        folder = lab.collect(published, name=name, **values)
+        kept[name] = json.loads((folder / "output" / "votes.json").read_text())
+    assert [one["labelers"] for one in kept.values()] == [["ann", "bob"], ["bob"], ["ann"]]
+    assert [one["votes"] for one in kept.values()] == [8, 4, 4]
+    assert [one.get("without") for one in kept.values()] == [None, ["ann"], ["bob"]]
+    assert len({one["votes_digest"] for one in kept.values()}) == 1
+    with pytest.raises(InputError, match="has 1 votes"):
+        lab.collect(published, name="none", without=["ann"], without_paused=True)
