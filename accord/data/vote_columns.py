@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from accord.config import nearest
-from accord.data.vote_rows import Batch, Column
+from accord.data.vote_rows import ONE_HOT, Batch, Column
 from accord.ratings.votes import MOST_WEIGHT, WINNERS, BoolArray, FloatArray, IntArray, log_ratio
 
 UNKNOWN = -1  # the number of a labeler, prompt or criterion that a row does not name
@@ -24,6 +24,7 @@ OTHER_WINNERS = {  # as arenas write them
     "bothbad": "both_bad",
     "both bad": "both_bad",
 }
+MARKS = {0: 0.0, "0": 0.0, 1: 1.0, "1": 1.0}  # of a column for each outcome; False is 0, True 1
 SIDES = {"a": 1.0, "left": 1.0, "first": 1.0, "model_a": 1.0, 1: 1.0, "1": 1.0}
 SIDES |= {"b": 0.0, "right": 0.0, "second": 0.0, "model_b": 0.0, -1: 0.0, "-1": 0.0}
 
@@ -36,6 +37,8 @@ class Vocabulary:
     labelers: dict[str, int] = field(default_factory=dict)
     prompts: dict[str, int] = field(default_factory=dict)
     criteria: dict[str, int] = field(default_factory=dict)
+    turns: dict[str, int] = field(default_factory=dict)
+    is_weighted: bool | None = None  # whether votes have weights; None before the first
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +51,7 @@ class VoteBatch:
     labeler: IntArray  #: UNKNOWN where the row names none; so for prompt and criterion
     prompt: IntArray
     criterion: IntArray
+    turn: IntArray  #: of a conversation, whose responses are others than those of another turn
     a_first: FloatArray  #: 1 when a was shown before b, 0 after, NaN when not known
     length: FloatArray  #: ``log_ratio`` of the two lengths, NaN when not known
     strength: FloatArray  #: how much better, NaN when not known
@@ -70,16 +74,17 @@ def coded(batch: Batch, names: Vocabulary, more: Sequence[str] = ()) -> VoteBatc
     return VoteBatch(
         a=_names(batch, "a", names.models, needed=True),
         b=_names(batch, "b", names.models, needed=True),
-        winner=_each(batch, "winner", _winner(batch)).astype(np.int64),
+        winner=_winners(batch),
         labeler=_names(batch, "labeler", names.labelers),
         prompt=_names(batch, "prompt", names.prompts),
         criterion=_names(batch, "criterion", names.criteria),
+        turn=_names(batch, "turn", names.turns),
         a_first=_each(batch, "side", _side(batch)),
         length=log_ratio(
             *(_each(batch, name, _number(batch, name)) for name in ("len_a", "len_b"))
         ),
         strength=_each(batch, "strength", _number(batch, "strength", above_zero=True)),
-        weight=_weights(batch),
+        weight=_weights(batch, names),
         more=np.column_stack(
             [np.zeros((len(batch.places), 0))]
             + [_each(batch, name, _number(batch, name, signed=True)) for name in more]
@@ -135,6 +140,32 @@ def _used(column: Column) -> BoolArray:
     return np.bincount(column.codes, minlength=len(column.values)) > 0
 
 
+def _winners(batch: Batch) -> IntArray:
+    """Numbers in ``WINNERS``, from one column or from one for each outcome."""
+    if ONE_HOT[0] not in batch.columns:
+        return _each(batch, "winner", _winner(batch)).astype(np.int64)
+    marks = np.column_stack([_each(batch, name, _mark(batch, name)) for name in ONE_HOT])
+    wrong = marks.sum(axis=1) != 1
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        what = f"and the two beside it mark {int(marks[row].sum())} outcomes"
+        raise batch.error_at(ONE_HOT[0], row, what, f"write 1 in one of {_listed(ONE_HOT)}")
+    codes: IntArray = marks.argmax(axis=1)  # their order is that of WINNERS
+    return codes
+
+
+def _mark(batch: Batch, name: str) -> Callable[[int, Any], float]:
+    def translate(index: int, value: Any) -> float:
+        text = value.strip() if isinstance(value, str) else value
+        if text is None or text == "":
+            raise batch.error(name, index, "is missing", "write 1 or 0")
+        if text not in MARKS:
+            raise batch.error(name, index, f"is {_shown(value)}", "write 1 or 0")
+        return MARKS[text]
+
+    return translate
+
+
 def _winner(batch: Batch) -> Callable[[int, Any], float]:
     def translate(index: int, value: Any) -> float:
         text = value.strip() if isinstance(value, str) else value
@@ -185,8 +216,11 @@ def _number(
     return translate
 
 
-def _weights(batch: Batch) -> FloatArray:
-    """Ones when no row has a weight; a row without one among rows that have one is a mistake."""
+def _weights(batch: Batch, names: Vocabulary) -> FloatArray:
+    """Ones when no row has a weight; a row without one among rows that have one is a mistake.
+
+    What the first batch of a file has, the others must have too.
+    """
     weights = _each(batch, "weight", _number(batch, "weight"))
     if (weights > MOST_WEIGHT).any():
         row = int(np.argmax(weights > MOST_WEIGHT))
@@ -195,11 +229,16 @@ def _weights(batch: Batch) -> FloatArray:
         )
         raise batch.error_at("weight", row, f"is {weights[row]:g}", remedy)
     missing = np.isnan(weights)
+    remedy = "give every vote a weight, or none"
+    if names.is_weighted is None:
+        names.is_weighted = not missing.all()
+    if missing.any() and names.is_weighted:
+        raise batch.error_at("weight", int(np.argmax(missing)), "is missing", remedy)
+    if not missing.all() and not names.is_weighted:
+        what = "is given, and no vote before has one"
+        raise batch.error_at("weight", int(np.argmin(missing)), what, remedy)
     if missing.all():
         return np.ones(len(weights))
-    if missing.any():
-        row = int(np.argmax(missing))
-        raise batch.error_at("weight", row, "is missing", "give every vote a weight, or none")
     return weights
 
 

@@ -3,7 +3,8 @@
     a  b  winner   and, if known,   labeler  prompt  side  criterion  len_a  len_b  weight  strength
 
 ``winner`` is ``a``, ``b``, ``tie`` or ``both_bad``. Two votes on one prompt and the same two
-models are votes on the same two responses, whichever of them a row calls ``a``.
+models are votes on the same two responses, whichever of them a row calls ``a``; where rows name
+the ``turn`` of a conversation too, votes on two turns are on different ones.
 """
 
 from collections.abc import Iterator, Sequence
@@ -98,9 +99,11 @@ def vote_pieces(
     Raises:
         InputError: as ``read_votes``.
     """
+    is_weighted = None
     for batch in batches(path, (*columns, *more)):
-        names = Vocabulary()
+        names = Vocabulary(is_weighted=is_weighted)
         yield _of_parts([coded(batch, names, more)], names, more)
+        is_weighted = names.is_weighted
 
 
 def is_large(path: Path) -> bool:
@@ -205,6 +208,7 @@ def _of_parts(parts: Sequence[VoteBatch], names: Vocabulary, more: Sequence[str]
     place = np.array([criteria.index(name) for name in names.criteria] + [UNKNOWN])
     criterion = place[whole("criterion")]  # the last entry, UNKNOWN, answers to -1
     units = np.unique(votes.unit * (len(criteria) + 1) + criterion, return_inverse=True)[1]
+    units = np.unique(units * (len(names.turns) + 1) + whole("turn"), return_inverse=True)[1]
     return VoteTable(
         replace(votes, unit=units.astype(np.int64)), criteria, criterion, whole("strength")
     )

@@ -43,7 +43,9 @@ OPTIONAL = (
     "len_b",
     "weight",
     "strength",
+    "turn",
 )
+ONE_HOT = ("winner_model_a", "winner_model_b", "winner_tie")  # a column for each outcome
 OTHER_NAMES = {  # as arenas and British spelling have them
     "model_a": "a",
     "model_b": "b",
@@ -186,10 +188,20 @@ def _of_lines(path: Path, optional: Sequence[str]) -> Iterator[Batch]:
                 )
         if names is None:
             names = _names(path, list(rows[0]), f"line {places[0]}")
-        written = {ours: names.get(ours, ours) for ours in (*NEEDED, *optional)}
+        written = _written(names, optional)
         cells = _cells_of(rows, list(written.values()))
+        for ours in (*NEEDED, *ONE_HOT):
+            if ours in written:  # that no row of this batch has it is an error of its first row
+                cells.setdefault(written[ours], [None] * len(rows))
         known = {ours: title for ours, title in written.items() if title in cells}
         yield _batch(cells, places, path, known)
+
+
+def _written(names: dict[str, str], optional: Sequence[str]) -> dict[str, str]:
+    """Our name of each column to read -> the name in the file."""
+    is_one_hot = ONE_HOT[0] in names
+    needed = (*NEEDED[:2], *ONE_HOT) if is_one_hot else NEEDED
+    return {ours: names.get(ours, ours) for ours in (*needed, *optional)}
 
 
 def _cells_of(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, Sequence[Any]]:
@@ -213,7 +225,7 @@ def _of_cells(path: Path, optional: Sequence[str]) -> Iterator[Batch]:
         if not any(titles):
             return
         names = _names(path, titles, "the header")
-        written = {ours: names.get(ours, ours) for ours in (*NEEDED, *optional)}
+        written = _written(names, optional)
         written = {ours: title for ours, title in written.items() if title in titles}
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         while chunk := _rows(path, reader, len(titles)):
@@ -305,7 +317,7 @@ def _of_parquet(path: Path, optional: Sequence[str]) -> Iterator[Batch]:
     with _parquet(path) as file:
         titles = file.schema_arrow.names
         names = _names(path, titles, "the file")
-        wanted = {ours: names.get(ours, ours) for ours in (*NEEDED, *optional)}
+        wanted = _written(names, optional)
         wanted = {ours: title for ours, title in wanted.items() if title in titles}
         first = 1
         for batch in file.iter_batches(PARQUET_BATCH, columns=list(wanted.values())):
@@ -352,7 +364,10 @@ def _names(path: Path, titles: list[str], where: str) -> dict[str, str]:
                 )
             continue
         found[ours] = title
-    for ours in NEEDED:
+    is_one_hot = "winner" not in titles and set(ONE_HOT) <= set(titles)
+    if is_one_hot:
+        found |= {title: title for title in ONE_HOT}
+    for ours in NEEDED[:2] if is_one_hot else NEEDED:
         if ours not in titles and ours not in found:
             for telltale, form in IMPORTED.items():
                 if set(telltale) <= set(titles):

@@ -31,6 +31,7 @@ from accord.ratings.labeler_model import (
 from accord.ratings.votes import FloatArray
 
 SHARE = (1.0, 9.0)  # what is believed of the share, as labelers seen: 1 of 10 does not look
+OFTEN = 30  # votes, a tie counting twice: labelers with fewer have a share of their own
 SPREAD = (0.3, 20.0)  # and of the spread of those who look, and how many labelers that is worth
 HABIT_SD = 2.0  # of strong habits
 STRONG = (0.1, 0.5)  # share with strong habits among those who look, and those who do not
@@ -50,7 +51,7 @@ class Carelessness(NamedTuple):
 
     evidence: FloatArray  #: for looking, in nats, one entry a labeler
     probability: FloatArray  #: of not looking
-    share: float  #: π, of labelers who do not look
+    share: float  #: mean π, of labelers who do not look
 
 
 class _Votes(NamedTuple):
@@ -74,7 +75,8 @@ def carelessness(
     """How likely it is that each labeler does not look, and how many do not.
 
         P(careless) = π / (π + (1 − π) e^evidence)
-        π, and the mean and spread of those who look, by EM over labelers
+        π, and the mean and spread of those who look, by EM over labelers; π is one number for
+        labelers with ``OFTEN`` votes or more, and another for those with fewer
 
     Args:
         terms: the votes.
@@ -92,10 +94,13 @@ def carelessness(
     """
     near = _near(terms, point, nodes, here, known, pool)
     clicks = _near_zero(terms, pool)
-    voted = 1.0 * (np.bincount(terms.labeler, minlength=terms.labelers) > 0)
+    number = np.bincount(terms.labeler, minlength=terms.labelers)
+    voted = 1.0 * (number > 0)
+    # Thousands who voted twice would otherwise settle what is believed of the regulars.
+    alike = np.stack([number >= OFTEN, (number > 0) & (number < OFTEN)]).astype(np.float64)
     # From a wide start the careless would stay among those who look and keep their spread wide.
     ordinary = Pool(pool.mean, np.minimum(pool.sd, SPREAD[0]))
-    share = SHARE[0] / sum(SHARE)
+    share = np.full(terms.labelers, SHARE[0] / sum(SHARE))
     for _ in range(EM_STEPS):
         strong = Pool(ordinary.mean, np.r_[ordinary.sd[0], np.maximum(pool.sd[1:], HABIT_SD)])
         usual, unusual = (_account(near, x) for x in (ordinary, strong))
@@ -103,10 +108,11 @@ def carelessness(
         habit, strong_habit = (_account(clicks, _habits_of(x)) for x in (ordinary, strong))
         not_looking = _either(habit.log_p, strong_habit.log_p, STRONG[1])
         careless = expit(np.log(share / (1 - share)) - log_p + not_looking)
-        share = (float(voted @ careless) + SHARE[0]) / (float(voted.sum()) + sum(SHARE))
+        shares = (alike @ careless + SHARE[0]) / (alike.sum(axis=1) + sum(SHARE))
+        share = np.where(number >= OFTEN, *shares)
         of_usual = np.log(1 - STRONG[0]) + usual.log_p - log_p
         ordinary = _pool_of(usual, voted * (1 - careless) * np.exp(of_usual), pool)
-    return Carelessness(log_p - not_looking, careless, share)
+    return Carelessness(log_p - not_looking, careless, float(voted @ share / voted.sum()))
 
 
 def _habits_of(pool: Pool) -> Pool:
