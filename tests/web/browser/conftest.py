@@ -1,7 +1,8 @@
 """A live server with a project of every kind, and Chromium to look at it.
 
 One server and one browser serve all tests here. Every test works as a person of its own
-(``page_as``), and every item is wanted from so many people that they do not meet.
+(``page_as``), and every item is wanted from so many people that they do not meet. What managers do
+to a project they do to one of their own, since a reported item is held back from everybody.
 """
 
 import shutil
@@ -35,7 +36,7 @@ ARGUMENTS = [
 ]
 PASSWORD = "correct horse battery"
 EVERYBODY = 500  # votes wanted of each item, so that nobody finds it taken
-WAIT = 10_000  # milliseconds until an expectation of a page fails
+WAIT = 30_000  # milliseconds until an expectation of a page fails, on a busy machine too
 BAD = ("serious", "critical")  # of what axe finds
 COLOURS = {"runOnly": ["color-contrast"]}
 CLASSES = ("violence", "hate", "self_harm", "sexual_content", "crime")
@@ -66,6 +67,7 @@ PROJECTS = {
     "rate": ("rating", 1),
     "talk": ("conversation_helpful", 0),
     "attack": ("conversation_red_team", 0),
+    "managed": ("comparison", 2),
 }
 
 

@@ -8,7 +8,8 @@ from accord.records import Answer, Item
 from accord.store import answers, gold, queue
 from accord.store.gold import Expected
 
-P = "/manage/projects/compare"
+PROJECT = "managed"  # of this file alone: reports and gold items change what others get
+P = f"/manage/projects/{PROJECT}"
 PAGES = (
     "/manage",
     "/manage/projects/new?preset=ranking",
@@ -16,7 +17,7 @@ PAGES = (
     f"{P}/quality",
     f"{P}/review",
     f"{P}/items",
-    f"{P}/item?id=compare-1",
+    f"{P}/item?id={PROJECT}-1",
     f"{P}/gold",
     f"{P}/settings",
     "/manage/guidelines",
@@ -24,7 +25,7 @@ PAGES = (
     "/manage/labelers",
     "/manage/labelers/voter-0",
     "/manage/import",
-    "/manage/export?project=compare",
+    f"/manage/export?project={PROJECT}",
     "/manage/log",
     "/manage/projects/none",
 )
@@ -39,7 +40,7 @@ def voted(server):
         server.person(name=f"voter-{number}")
         for n in range(4):
             with server.store.writing() as session:
-                task = queue.next_task(session, "compare", f"voter-{number}", now=now, seed=0)
+                task = queue.next_task(session, PROJECT, f"voter-{number}", now=now, seed=0)
                 if n == 3:
                     answers.report(
                         session, task.id, labeler=f"voter-{number}", reason=HOSTILE, now=now
@@ -63,7 +64,7 @@ def voted(server):
         }
     )
     with server.store.writing() as session:
-        gold.add(session, "compare", known, Expected(ranks=(1, 2)), screening=True, now=now)
+        gold.add(session, PROJECT, known, Expected(ranks=(1, 2)), screening=True, now=now)
     return server
 
 

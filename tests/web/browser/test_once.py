@@ -80,6 +80,7 @@ def test_what_others_wrote_does_not_run(page_as, server):
     seen = set()
     page.goto(server.address + "/p/compare")
     for number in range(6):
+        page.locator(".verdict").wait_for(timeout=STEP)
         before = page.locator("#work").inner_text()
         seen.add(before)
         assert page.evaluate("document.title") == "To compare – Accord"
