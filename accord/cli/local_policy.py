@@ -1,6 +1,6 @@
 """A policy in this process that writes responses piece by piece: for chats and for labelers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from accord.config import InputError
@@ -29,15 +29,18 @@ class LocalPolicy:
         self._model, self._tokenizer = load_policy(source)
         self._generator = HuggingFaceGenerator(self._model, self._tokenizer)
 
-    def stream(self, messages: Sequence[Message], *, seed: int) -> Iterator[str]:
+    def stream(self, messages: Sequence[Message], *, seed: int) -> Generator[str, None, bool]:
         """The response to a conversation that ends with the user, piece by piece.
+
+        Returns:
+            At its end, True; False when ``max_tokens`` cut it off.
 
         Raises:
             InputError: the last message and a response do not fit the model's context.
         """
         tokens = self._tokens(messages)
         random = generator(seed, "talk", len(messages))
-        yield from own_turn(self._generator.stream(tokens, self.sampling, random=random))
+        return (yield from own_turn(self._generator.stream(tokens, self.sampling, random=random)))
 
     def _tokens(self, messages: Sequence[Message]) -> list[int]:
         """The conversation, without its oldest turns where it is longer than the context."""
@@ -54,11 +57,14 @@ class LocalPolicy:
         )
 
 
-def own_turn(pieces: Iterator[str]) -> Iterator[str]:
+def own_turn(pieces: Generator[str, None, bool]) -> Generator[str, None, bool]:
     r"""Pieces of a text up to where it goes on with somebody else's turn.
 
     A policy that never learned to stop does. What may be the beginning of such a mark is held
     back until the next piece.
+
+    Returns:
+        True where it ended before somebody else's turn; else what ``pieces`` returns.
 
     >>> "".join(own_turn(iter(["Yes.", "\n\nHu", "man: And you?"])))
     'Yes.'
@@ -66,11 +72,15 @@ def own_turn(pieces: Iterator[str]) -> Iterator[str]:
     ['Yes.', '\nNo.']
     """
     held = ""
-    for piece in pieces:
-        held += piece
+    while True:
+        try:
+            held += next(pieces)
+        except StopIteration as end:
+            finished = bool(end.value)
+            break
         ends = [held.find(mark) for mark in MARKS if mark in held]
         if ends:
-            held = held[: min(ends)]
+            held, finished = held[: min(ends)], True
             break
         kept = _open_mark(held)
         shown, held = held[: len(held) - kept], held[len(held) - kept :]
@@ -78,6 +88,7 @@ def own_turn(pieces: Iterator[str]) -> Iterator[str]:
             yield shown
     if held:
         yield held
+    return finished
 
 
 def _open_mark(text: str) -> int:

@@ -12,6 +12,7 @@ Dimension key:
 """
 
 import itertools
+from collections import abc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -133,11 +134,14 @@ class HuggingFaceGenerator:
 
     def stream(
         self, prompt: Sequence[int], sampling: Sampling, *, random: torch.Generator
-    ) -> Iterator[str]:
+    ) -> abc.Generator[str, None, bool]:
         """Draw one response and give its text piece by piece, as it appears.
 
         The pieces joined are the text (``data.chat.decode_response``) of what ``sample`` draws
         for this prompt alone with the same generator state.
+
+        Returns:
+            At its end, whether the response ended by itself; False when ``max_tokens`` cut it off.
         """
         self._check([prompt], sampling)
         uniforms = _uniforms(1, sampling, random)
@@ -154,6 +158,7 @@ class HuggingFaceGenerator:
         text = decode_response(self._tokenizer, ids)
         if text != shown:
             yield text[len(shown) :]
+        return ids[-1] == self._eos
 
     def _check(self, prompts: Prompts, sampling: Sampling) -> None:
         if not prompts or not all(len(prompt) for prompt in prompts):

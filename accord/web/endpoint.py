@@ -5,7 +5,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ from accord.records import Message, Sampling
 
 PATIENCE = httpx2.Timeout(10.0, read=120.0)  # seconds to connect, and between two pieces
 END = "[DONE]"
+CUT = ("length", "content_filter")  # reasons to end that are not the response's own
 SHOWN = 200  # characters of what a server says that does not answer
 
 
@@ -50,11 +51,14 @@ class Endpoint:
         """SHA-256 of the address and the model: what it runs cannot be seen from here."""
         return hashlib.sha256(f"{self.url}\0{self.model}".encode()).hexdigest()
 
-    def stream(self, messages: Sequence[Message], *, seed: int) -> Iterator[str]:
+    def stream(self, messages: Sequence[Message], *, seed: int) -> Generator[str, None, bool]:
         """The response to a conversation, piece by piece.
 
+        Returns:
+            At its end, True; False when the server says that it was cut off.
+
         Raises:
-            RuntimeError: the server refused, or sent what is no completion.
+            RuntimeError: the server refused, sent what is no completion, or stopped in the middle.
             httpx2.TransportError: it cannot be reached, or fell silent.
         """
         body = {
@@ -75,19 +79,27 @@ class Endpoint:
             if not reply.is_success:
                 said = reply.read().decode(errors="replace")[:SHOWN]
                 raise RuntimeError(f"`{self.name}` answered {reply.status_code}: {said}")
+            reason = ""
             for line in reply.iter_lines():
                 field, _, value = line.partition(":")
                 if field != "data":
                     continue
                 if value.strip() == END:
-                    return
-                yield from self._piece(value)
+                    return reason not in CUT
+                piece, why = self._piece(value)
+                reason = why or reason
+                if piece:
+                    yield piece
+        if not reason:
+            raise RuntimeError(f"`{self.name}` stopped in the middle of a response")
+        return reason not in CUT
 
-    def _piece(self, data: str) -> Iterator[str]:
+    def _piece(self, data: str) -> tuple[str, str]:
+        """A piece of text, and the reason to end; either may be empty."""
         try:
             choices = json.loads(data)["choices"]
             piece = choices[0]["delta"].get("content") if choices else None
+            reason = choices[0].get("finish_reason") if choices else None
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise RuntimeError(f"`{self.name}` sent no completion: {data[:SHOWN]}") from error
-        if piece:
-            yield str(piece)
+        return str(piece or ""), str(reason or "")

@@ -12,7 +12,8 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import abc
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -48,8 +49,12 @@ class Generator(Protocol):
     def sampling(self) -> Sampling:
         """How its responses are drawn."""
 
-    def stream(self, messages: Sequence[Message], *, seed: int) -> Iterator[str]:
-        """The response to a conversation, piece by piece; blocks."""
+    def stream(self, messages: Sequence[Message], *, seed: int) -> abc.Generator[str, None, bool]:
+        """The response to a conversation, piece by piece; blocks.
+
+        Returns:
+            At its end, True; False when a limit cut it off.
+        """
 
 
 @dataclass
@@ -62,6 +67,7 @@ class Turn:
     began: float
     texts: list[str] = field(default_factory=lambda: [""] * PAIR)
     whole: list[bool] = field(default_factory=lambda: [False] * PAIR)
+    finished: list[bool] = field(default_factory=lambda: [True] * PAIR)  #: not cut off
     cursor: float = 0.0  #: characters that may be seen of each
     looked_at: float = 0.0
     is_kept: bool = False  #: the comparison is in the ledger
@@ -172,7 +178,10 @@ class Turns:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _write(self, turn: Turn, number: int, candidate: "Candidate") -> None:
-        for piece in candidate.pieces():
+        def pieces() -> abc.Generator[str, None, None]:
+            turn.finished[number] = yield from candidate.pieces()
+
+        for piece in pieces():
             if turn.problem:
                 return
             if self.monotonic() - turn.began > SECONDS_AT_MOST:
@@ -186,7 +195,10 @@ class Turns:
         drafts: Sequence["Candidate"],
         keep: Callable[[Sequence[Response]], tuple[int, ...]],
     ) -> None:
-        made = [one.response(text) for one, text in zip(drafts, turn.texts, strict=True)]
+        made = [
+            one.response(text, finished=finished)
+            for one, text, finished in zip(drafts, turn.texts, turn.finished, strict=True)
+        ]
         try:
             turn.order = keep(made)
         except Exception:
@@ -204,11 +216,11 @@ class Candidate:
     messages: tuple[Message, ...]
     seed: int
 
-    def pieces(self) -> Iterator[str]:
-        """Its text, as it is written."""
+    def pieces(self) -> abc.Generator[str, None, bool]:
+        """Its text, as it is written; returns whether it came to its end."""
         return self.generator.stream(self.messages, seed=self.seed)
 
-    def response(self, text: str) -> Response:
+    def response(self, text: str, *, finished: bool = True) -> Response:
         """The record; the store gives it its ids."""
         return Response(
             id="candidate",
@@ -218,6 +230,7 @@ class Candidate:
             policy_digest=self.generator.digest,
             sampling=self.generator.sampling,
             seed=self.seed,
+            finished=finished,
         )
 
 

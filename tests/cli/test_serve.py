@@ -49,8 +49,19 @@ def elsewhere():
         thread.join()
 
 
-def piece(text):
-    return "data: " + json.dumps({"choices": [{"delta": {"content": text}}]})
+def piece(text, reason=None):
+    choice = {"delta": {"content": text}, "finish_reason": reason}
+    return "data: " + json.dumps({"choices": [choice]})
+
+
+def whole(pieces):
+    """All pieces of a generator, and what it returns."""
+    returned = []
+
+    def through():
+        returned.append((yield from pieces))
+
+    return list(through()), returned[0]
 
 
 def test_an_endpoint_is_asked_as_its_protocol_has_it(elsewhere):
@@ -89,12 +100,29 @@ def test_an_endpoint_is_asked_as_its_protocol_has_it(elsewhere):
         ((503, ["overloaded"]), "`big` answered 503: overloaded"),
         ((200, ["data: {"]), "sent no completion"),
         ((200, ['data: {"error": "x"}']), "sent no completion"),
+        ((200, [piece("Half a")]), "stopped in the middle"),
     ],
 )
 def test_an_endpoint_that_does_not_answer_is_named(elsewhere, says, message):
     elsewhere.says = says
     with pytest.raises(RuntimeError, match=message):
         list(Endpoint("big", elsewhere.url, "m", Sampling()).stream(ASKED, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("ending", "finished"),
+    [
+        ([piece("", "stop"), "data: [DONE]"], True),
+        ([piece("", "length"), "data: [DONE]"], False),
+        ([piece("", "content_filter"), "data: [DONE]"], False),
+        ([piece("", "length")], False),  # some servers end without the mark
+        (["data: [DONE]"], True),  # and some give no reason
+    ],
+)
+def test_an_endpoint_tells_whether_it_was_cut_off(elsewhere, ending, finished):
+    elsewhere.says = (200, [piece("I am"), *ending])
+    stream = Endpoint("big", elsewhere.url, "m", Sampling()).stream(ASKED, seed=1)
+    assert whole(stream) == (["I am"], finished)
 
 
 def test_an_endpoint_needs_an_address_and_knows_no_top_k():
@@ -117,6 +145,22 @@ def test_an_endpoint_needs_an_address_and_knows_no_top_k():
 )
 def test_a_response_ends_where_another_turn_begins(pieces, shown):
     assert list(own_turn(iter(pieces))) == shown
+
+
+@pytest.mark.parametrize(
+    ("pieces", "ended", "finished"),
+    [
+        (["Yes."], True, True),
+        (["Yes, bu"], False, False),
+        (["Yes.\n\nHuman: And wha"], False, True),  # its own turn was whole
+    ],
+)
+def test_a_response_is_cut_off_only_within_its_own_turn(pieces, ended, finished):
+    def policy():
+        yield from pieces
+        return ended
+
+    assert whole(own_turn(policy()))[1] == finished
 
 
 def test_the_base_model_writes_piece_by_piece_and_its_seed_repeats_it():

@@ -203,12 +203,23 @@ def test_finished_rows_cost_nothing(talkative, monkeypatch):
     assert rows[1:] == [count for count in steps if count]
 
 
+def whole(stream):
+    """All pieces of a stream, and what it returns."""
+    returned = []
+
+    def through():
+        returned.append((yield from stream))
+
+    return list(through()), returned[0]
+
+
 def test_streaming_gives_the_same_text_in_pieces(tiny_models):
     model, tokenizer = load.load_policy(tiny_models["llama"])
     sampler, sampling = HuggingFaceGenerator(model, tokenizer), Sampling(max_tokens=30)
     for seed in range(5):
-        pieces = list(sampler.stream([5, 6], sampling, random=generator(seed)))
         samples = sampler.sample([[5, 6]], sampling, random=generator(seed))
+        pieces, finished = whole(sampler.stream([5, 6], sampling, random=generator(seed)))
+        assert finished == samples.finished[0]
         assert "".join(pieces) == decode_response(tokenizer, samples.responses[0])
     assert len(pieces) > 3
 
@@ -222,9 +233,10 @@ def test_a_character_of_several_bytes_is_streamed_whole(tiny_models, monkeypatch
         generate, "draw", lambda *_: (torch.tensor([next(steps)]), torch.tensor([0.0]))
     )
     sampler = HuggingFaceGenerator(model, tokenizer)
-    pieces = list(sampler.stream([5], Sampling(max_tokens=9), random=generator(0)))
+    pieces, finished = whole(sampler.stream([5], Sampling(max_tokens=9), random=generator(0)))
     # The last, incomplete character is shown as what it decodes to.
     assert pieces == ["é", "!", "\ufffd"]
+    assert finished  # its last token ends the sequence
 
 
 def test_what_cannot_be_sampled(model_and_tokenizer):

@@ -37,6 +37,7 @@ class Marked:
         yield "A text "
         time.sleep(self.seconds)
         yield "of a candidate."
+        return self.seconds == 0  # what ran longer was cut off: that must not be seen either
 
 
 def response(number, word, text, place):

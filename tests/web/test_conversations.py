@@ -17,9 +17,10 @@ from accord.web.turns import PACE, Turn, Turns
 class Slow:
     """A generator that waits for a sign before it ends."""
 
-    def __init__(self, name, text, *, gate=None, fails=False):
+    def __init__(self, name, text, *, gate=None, fails=False, is_cut=False):
         self.name, self.digest, self.sampling = name, f"digest-of-{name}", Sampling()
         self.text, self.gate, self.fails, self.asked = text, gate, fails, []
+        self.is_cut = is_cut
 
     def stream(self, messages, *, seed):
         self.asked.append([message.content for message in messages])
@@ -29,6 +30,7 @@ class Slow:
         if self.fails:
             raise RuntimeError(f"{self.name} is out of order")
         yield self.text[4:]
+        return not self.is_cut
 
 
 @pytest.fixture
@@ -102,6 +104,18 @@ def test_a_conversation_goes_on_with_what_was_chosen(served):
     assert {response.policy for response in first.comparison.responses} == {"sft", "ppo"}
     assert all(response.seed is not None for response in first.comparison.responses)
     assert len(votes) == 2
+
+
+def test_a_candidate_that_was_cut_off_is_known_as_such_and_not_to_the_labeler(served):
+    served.policies["ppo"].is_cut = True
+    ann, task = start(served)
+    talk(ann, task, "message", text="Hello?")
+    shown = answered(ann, task)
+    assert "finished" not in json.dumps(shown["candidates"])
+    with served.site.store.reading() as session:
+        (turn,) = dialogues.load(session, task).turns
+    finished = {one.policy: one.finished for one in turn.comparison.responses}
+    assert finished == {"sft": True, "ppo": False}
 
 
 def test_a_red_team_says_its_goal_and_how_far_it_got(served):

@@ -89,6 +89,7 @@ class Scripted:
         for start in range(0, len(text), 7):
             time.sleep(self.pause)
             yield text[start : start + 7]
+        return True
 
 
 @dataclass
