@@ -8,8 +8,8 @@ from torch import Tensor
 
 from accord.data.collate import Sequences
 from accord.models.ensemble import Ensemble, ensemble_scores
-from accord.runtime.parallel import in_order, parts
-from accord.runtime.scoring import by_length, close
+from accord.runtime.parallel import in_order, parts_by_length
+from accord.runtime.scoring import close
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class EnsembleScorer:
         def compute(rows: list[int]) -> Tensor:
             return ensemble_scores(self.ensemble, closed.select(rows).tokens, lengths[rows])
 
-        cut = parts(by_length(closed), self.microbatch_size)
+        cut = parts_by_length(range(len(closed)), lengths.tolist(), self.microbatch_size)
         scores = torch.zeros(len(self.ensemble), len(closed), device=closed.tokens.device)
         with torch.no_grad():
             for rows, found in zip(cut, in_order(compute, cut), strict=True):

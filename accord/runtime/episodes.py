@@ -23,9 +23,8 @@ from accord.models.adapters import Precision
 from accord.records import Prompt, Sampling, read_records
 from accord.runtime.generate import Generator
 from accord.runtime.input_files import input_file
-from accord.runtime.parallel import in_order, parts
+from accord.runtime.parallel import in_order, parts_by_length
 from accord.runtime.processor import autocast, device
-from accord.runtime.scoring import by_length
 from accord.runtime.seeding import generator
 
 EncodedPrompt = tuple[Prompt, list[int]]
@@ -131,7 +130,7 @@ def in_microbatches(
 ) -> Tensor:
     """[B T] of a function of sequences, without gradients, rows of similar length together."""
     table = torch.zeros(sequences.response_mask().shape, device=sequences.tokens.device)
-    cut = parts(by_length(sequences), microbatch_size)
+    cut = parts_by_length(range(len(sequences)), sequences.lengths().tolist(), microbatch_size)
     with torch.no_grad():
         for rows, part in zip(cut, in_order(compute, map(sequences.select, cut)), strict=True):
             table[rows, : part.shape[1]] = part

@@ -25,7 +25,7 @@ from accord.functional.outliers import (
 from accord.models.activations import last_states
 from accord.ratings import intervals
 from accord.records import Prompt
-from accord.runtime.parallel import in_order, parts
+from accord.runtime.parallel import in_order, parts_by_length
 
 FEWEST = 2  # prompts of each sort; one says nothing about spread
 
@@ -63,8 +63,7 @@ def activations(
     A prompt of more than ``context`` tokens is read from its end.
     """
     encoded = [ids[-context:] for ids in encode_prompts(tokenizer, prompts)]
-    order = sorted(range(len(encoded)), key=lambda i: len(encoded[i]))
-    cut = parts(order, microbatch_size)
+    cut = parts_by_length(range(len(encoded)), list(map(len, encoded)), microbatch_size)
 
     def read(part: list[int]) -> Tensor:
         rows = [encoded[i] for i in part]

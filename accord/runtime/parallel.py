@@ -9,10 +9,11 @@ The parts and the order in which their results are added depend on the data alon
 number of workers cannot change a result.
 """
 
+import bisect
 import functools
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -71,6 +72,43 @@ def parts(rows: list[int], microbatch_size: int) -> list[list[int]]:
     number = min(len(rows), max(least, -(-len(rows) // microbatch_size)))
     bounds = [i * len(rows) // number for i in range(number + 1)] if number else []
     return [rows[a:b] for a, b in itertools.pairwise(bounds)]
+
+
+def parts_by_length(
+    rows: Iterable[int], lengths: Sequence[int], microbatch_size: int
+) -> list[list[int]]:
+    """Cut a batch, the longest rows first, into parts that cost the same.
+
+    A part of n rows is as wide as its longest, so that it costs n times as much. As few parts as
+    hold no more than ``microbatch_size`` rows of the greatest length, or as many tokens in shorter
+    ones; on a CPU at least two, so that no worker waits for the other.
+
+    Args:
+        rows: which rows.
+        lengths: tokens of every row, also of those that are not in ``rows``.
+        microbatch_size: what memory holds, in rows of the greatest length.
+
+    >>> parts_by_length([0, 1, 2, 3, 4], [10, 9, 3, 3, 3], 4)
+    [[0, 1], [2, 3, 4]]
+    """
+    order = sorted(rows, key=lambda row: -lengths[row])
+    if not order:
+        return []
+    widths = [max(1, lengths[row]) for row in order]
+    least = PARTS if device().type == "cpu" else 1
+    number = min(len(order), max(least, len(_bounds(widths, microbatch_size * widths[0])) - 1))
+    enough = range(widths[0], len(order) * widths[0] + 1)
+    at = bisect.bisect_left(enough, True, key=lambda work: len(_bounds(widths, work)) - 1 <= number)
+    return [order[a:b] for a, b in itertools.pairwise(_bounds(widths, enough[at]))]
+
+
+def _bounds(widths: list[int], most: int) -> list[int]:
+    """Where to cut rows of falling width so that no part costs more than ``most``."""
+    bounds = [0]
+    while bounds[-1] < len(widths):
+        start = bounds[-1]
+        bounds.append(min(len(widths), start + most // widths[start]))
+    return bounds
 
 
 @functools.cache

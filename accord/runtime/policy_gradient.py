@@ -54,7 +54,7 @@ from accord.runtime.episodes import (
 from accord.runtime.generate import Generator, HuggingFaceGenerator
 from accord.runtime.metrics import MetricsLog, read_metrics
 from accord.runtime.model_source import ModelSource, locate
-from accord.runtime.parallel import parts
+from accord.runtime.parallel import parts_by_length
 from accord.runtime.processor import place, prepare_processor
 from accord.runtime.rollout_log import RolloutLog
 from accord.runtime.scoring import PreferenceModelScorer, Scorer
@@ -377,5 +377,5 @@ def _losses(
         found[part, : logprobs.shape[1]] = logprobs.detach()
         return method.loss(rollout.tokens(part, logprobs)).sum()
 
-    for part in parts(sorted(rows, key=lambda row: -lengths[row]), plan.microbatch_size):
+    for part in parts_by_length(rows, lengths, plan.microbatch_size):
         yield functools.partial(loss_of, part)

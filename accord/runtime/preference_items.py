@@ -66,6 +66,11 @@ class Item:
         return [[*self.prompt, *response] for response in self.responses]
 
     @property
+    def tokens(self) -> int:
+        """Tokens of the prompt and of all responses."""
+        return len(self.prompt) + sum(len(response) for response in self.responses)
+
+    @property
     def longest(self) -> int:
         """Tokens of the longest conversation."""
         return len(self.prompt) + max(len(response) for response in self.responses)

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from accord.data.collate import pad_rows
 from accord.models import packed, scalar_head
 from accord.models.trunk import hidden_states
-from accord.runtime.parallel import in_order, parts
+from accord.runtime.parallel import in_order, parts_by_length
 from accord.runtime.preference_items import Item
 
 WINDOW = 4096  # comparisons that are held, sorted by length and scored at a time
@@ -111,13 +111,13 @@ def _read_all(
     result: list[list[list[float]]] = []
     for start in range(0, len(items), WINDOW):
         window = [items[i] for i in range(start, min(start + WINDOW, len(items)))]
-        order = sorted(range(len(window)), key=lambda i: window[i].longest)
+        tokens = [item.tokens for item in window]
 
         def score(part: list[int], window: list[Item] = window) -> list[list[float]]:
             found: list[list[float]] = read(last_states(model, [window[i] for i in part])).tolist()
             return found
 
-        cut = parts(order, 2 * microbatch_size)
+        cut = parts_by_length(range(len(window)), tokens, 2 * microbatch_size)
         rows: list[list[list[float]]] = [[] for _ in window]
         with torch.no_grad():
             for part, values in zip(cut, in_order(score, cut), strict=True):

@@ -26,7 +26,7 @@ from accord.models.adapters import Precision
 from accord.models.preference_model import states_and_logprobs
 from accord.runtime import checkpoints, train
 from accord.runtime.metrics import MetricsLog
-from accord.runtime.parallel import parts
+from accord.runtime.parallel import parts_by_length
 from accord.runtime.preference_items import Item, Items, Wanted, prepare, take
 from accord.runtime.preference_losses import (
     TIE_STEP,
@@ -202,10 +202,7 @@ def _batch(items: Sequence[Item], drawn: Tensor | None, plan: Plan, step: int) -
     epoch, place = divmod(step, plan.steps_per_epoch(len(items)))
     order = shuffled(len(items), rng=generator(plan.seed, "order", epoch))
     chosen = order[place * plan.batch_size : (place + 1) * plan.batch_size]
-    # Similar lengths share a microbatch; within one batch the order changes nothing else.
-    pairs = sorted(((items[i], i) for i in chosen), key=lambda pair: pair[0].longest)
-    rows = [i for _, i in pairs]
-    return Part([item for item, _ in pairs], None if drawn is None else drawn[rows])
+    return Part([items[i] for i in chosen], None if drawn is None else drawn[chosen])
 
 
 def _step(
@@ -218,7 +215,8 @@ def _step(
     """One optimizer step, and what it found."""
     size = len(batch.items)
     learnt = sum(len(c[best(i.wins)]) - 1 for i in batch.items for c in [i.conversations])
-    cut = parts(list(range(size)), plan.microbatch_size)
+    tokens = [item.tokens for item in batch.items]
+    cut = parts_by_length(range(size), tokens, plan.microbatch_size)
     found: list[dict[str, float]] = [{} for _ in cut]
 
     def loss(number: int) -> Tensor:

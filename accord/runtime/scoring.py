@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 from accord.data.collate import Sequences
 from accord.models import adapters, preference_model
 from accord.models.adapters import Precision
-from accord.runtime.parallel import in_order, parts
+from accord.runtime.parallel import in_order, parts_by_length
 from accord.runtime.processor import autocast
 
 
@@ -46,7 +46,7 @@ class PreferenceModelScorer:
                 tokens = closed.select(rows).tokens
                 return preference_model.scores(self.model, tokens, lengths[rows]).float()
 
-        cut = parts(by_length(closed), self.microbatch_size)
+        cut = parts_by_length(range(len(closed)), lengths.tolist(), self.microbatch_size)
         scores = torch.zeros(len(closed), device=closed.tokens.device)
         with torch.no_grad():
             for rows, found in zip(cut, in_order(compute, cut), strict=True):
@@ -77,9 +77,3 @@ def close(sequences: Sequences, finished: Tensor, *, eos_id: int, pad_id: int) -
     tokens = torch.cat([sequences.tokens, room], dim=1)
     tokens[cut, end[cut]] = eos_id
     return Sequences(tokens, sequences.prompt_lengths, sequences.response_lengths + ~finished)
-
-
-def by_length(sequences: Sequences) -> list[int]:
-    """All rows, longest first: little padding in a microbatch, and no worker waits at the end."""
-    order: list[int] = sequences.lengths().argsort(stable=True, descending=True).tolist()
-    return order

@@ -26,7 +26,7 @@ from accord.runtime import artifacts
 from accord.runtime.checkpoints import TrainState
 from accord.runtime.metrics import MetricsLog, read_metrics
 from accord.runtime.model_source import ModelSource, locate
-from accord.runtime.parallel import in_order, parts
+from accord.runtime.parallel import in_order, parts_by_length
 from accord.runtime.processor import place, prepare_processor
 from accord.runtime.seeding import generator
 from accord.runtime.steps import steps_left
@@ -186,8 +186,8 @@ def _losses(
         margins[number] = margin.detach()
         return direct_preference_loss(margin, label_smoothing=config.label_smoothing).sum()
 
-    order = sorted(range(len(batch)), key=lambda row: -len(batch[row]))
-    for number, rows in enumerate(parts(order, config.microbatch_size)):
+    cut = parts_by_length(range(len(batch)), list(map(len, batch)), config.microbatch_size)
+    for number, rows in enumerate(cut):
         yield functools.partial(loss_of, number, rows)
 
 
@@ -205,7 +205,7 @@ def _margins(config: Config, models: _Models, pairs: Sequence[Pair]) -> Tensor:
 
 
 def _held_out(config: Config, models: _Models, test: Sequence[Pair]) -> dict[str, float]:
-    cut = parts(list(range(len(test))), config.microbatch_size)
+    cut = parts_by_length(range(len(test)), list(map(len, test)), config.microbatch_size)
     with torch.no_grad():
         found = in_order(lambda rows: _margins(config, models, [test[i] for i in rows]), cut)
         margins = torch.cat(list(found))

@@ -23,7 +23,7 @@ from accord.records import Prompt, Sampling
 from accord.runtime.artifacts import write_text
 from accord.runtime.generate import HuggingFaceGenerator, Samples
 from accord.runtime.model_source import ModelSource, locate
-from accord.runtime.parallel import in_order, parts
+from accord.runtime.parallel import in_order, parts_by_length
 from accord.runtime.processor import place
 from accord.runtime.progress import track
 from accord.runtime.seeding import generator
@@ -207,8 +207,7 @@ def _by_row(
     compute: Callable[[list[int]], list[float]], lengths: list[int], microbatch_size: int
 ) -> list[float]:
     """One number a row, computed in microbatches of similar length."""
-    order = sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
-    cut = parts(order, microbatch_size)
+    cut = parts_by_length(range(len(lengths)), lengths, microbatch_size)
     found = [0.0] * len(lengths)
     with torch.no_grad():
         for rows, numbers in zip(cut, in_order(compute, cut), strict=True):

@@ -21,7 +21,7 @@ from accord.functional.ppo import clipped_value_loss, explained_variance
 from accord.models import scalar_head
 from accord.runtime.averaging import AveragedWeights
 from accord.runtime.checkpoints import TrainState
-from accord.runtime.parallel import parts
+from accord.runtime.parallel import parts_by_length
 from accord.runtime.seeding import generator
 from accord.runtime.train import adam, microbatches, optimiser_step
 from accord.stages.ppo.guards import check_first_ratio
@@ -227,5 +227,5 @@ def joint_losses(
         bonus = config.loss.entropy_coef * reading.entropy
         return (of_policy - bonus).sum() + config.loss.value_coef * of_values
 
-    for part in parts(rollout.by_length(rows), config.microbatch_size):
+    for part in parts_by_length(rows, rollout.lengths, config.microbatch_size):
         yield partial(loss_of, part)

@@ -18,7 +18,7 @@ from accord.functional.ppo import (
     unclipped_policy_loss,
 )
 from accord.models import policy, value_model
-from accord.runtime.parallel import parts
+from accord.runtime.parallel import parts_by_length
 from accord.runtime.processor import autocast
 from accord.stages.ppo.rewards import Rollout
 from accord.stages.ppo.settings import Config
@@ -67,7 +67,7 @@ def policy_losses(
         )
         return (losses - config.loss.entropy_coef * entropy).sum()
 
-    for part in parts(rollout.by_length(rows), config.microbatch_size):
+    for part in parts_by_length(rows, rollout.lengths, config.microbatch_size):
         yield partial(loss_of, part)
 
 
@@ -89,8 +89,8 @@ def document_losses(
         found.append(float(surprise.detach()))
         return share * surprise
 
-    order = documents.lengths().argsort(stable=True, descending=True).tolist()
-    for part in parts(order, config.microbatch_size):
+    tokens = documents.lengths().tolist()
+    for part in parts_by_length(range(len(tokens)), tokens, config.microbatch_size):
         yield partial(loss_of, part)
 
 
@@ -113,5 +113,5 @@ def value_losses(
             value_clip_range=config.loss.value_clip_range,
         ).sum()
 
-    for part in parts(rollout.by_length(rows), config.microbatch_size):
+    for part in parts_by_length(rows, rollout.lengths, config.microbatch_size):
         yield partial(loss_of, part)

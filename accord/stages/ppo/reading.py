@@ -27,9 +27,8 @@ from accord.models import joint, split
 from accord.models.joint import Heads, JointReading
 from accord.models.policy import unembed
 from accord.models.trunk import hidden_states, response_places, spread
-from accord.runtime.parallel import in_order, parts
+from accord.runtime.parallel import in_order, parts_by_length
 from accord.runtime.processor import autocast
-from accord.runtime.scoring import by_length
 from accord.stages.ppo.rollout import logprobs_of, values_of
 from accord.stages.ppo.tools import Tools
 
@@ -154,6 +153,8 @@ def _computed(
     compute: Callable[[list[int]], R], sequences: Sequences, tools: Tools
 ) -> Iterator[tuple[list[int], R]]:
     """A function of some rows, for all rows, those of similar length together; no gradients."""
-    cut = parts(by_length(sequences), tools.microbatch_size)
+    cut = parts_by_length(
+        range(len(sequences)), sequences.lengths().tolist(), tools.microbatch_size
+    )
     with torch.no_grad():
         yield from zip(cut, in_order(compute, cut), strict=True)

@@ -60,10 +60,11 @@ class Rollout:
     def __len__(self) -> int:
         return len(self.mask)
 
-    def by_length(self, rows: list[int]) -> list[int]:
-        """The same rows, longest first, as ``scoring.by_length``."""
-        lengths = self.episodes.sequences.lengths().tolist()
-        return sorted(rows, key=lambda row: -lengths[row])
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of every row, prompt and response."""
+        lengths: list[int] = self.episodes.sequences.lengths().tolist()
+        return lengths
 
     def token_ids(self) -> list[list[int]]:
         """Each response as it was sampled, without padding."""
