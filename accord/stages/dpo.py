@@ -47,7 +47,7 @@ class Config(StageConfig):
     seed: int = 0  #: order of the pairs
     epochs: int = Field(1, ge=1)  #: passes over the pairs
     batch_size: int = Field(32, ge=1)  #: pairs per optimizer step
-    microbatch_size: int = memory_only(16, ge=1)  #: pairs per forward pass; memory only
+    microbatch_size: int = memory_only(16, ge=1)  #: pairs at once, of the longest; memory only
     context: int = Field(1024, ge=2)  #: most tokens of prompt and response
     beta: float = Field(0.1, gt=0)  #: score units per nat; a small one lets the policy go far
     label_smoothing: float = Field(0.0, ge=0, lt=0.5)  #: probability that a label is wrong

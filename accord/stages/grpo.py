@@ -36,7 +36,7 @@ class Config(StageConfig):
     prompts_per_update: int = Field(default=24, ge=1)  #: each answered by a group
     responses_per_prompt: int = Field(default=4, ge=2)  #: the group that rewards are measured in
     minibatch_size: int = Field(default=48, ge=1)  #: responses per optimizer step
-    microbatch_size: int = memory_only(24, ge=1)  #: responses per forward pass; memory only
+    microbatch_size: int = memory_only(24, ge=1)  #: responses at once, of the longest; memory only
     epochs: int = Field(default=1, ge=1)  #: passes over a rollout
     learning_rate: float = Field(default=5e-4, gt=0)  #: of the policy, at its peak
     max_grad_norm: float = Field(default=1.0, gt=0)  #: gradients are scaled down to this norm

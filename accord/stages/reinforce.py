@@ -31,7 +31,7 @@ class Config(StageConfig):
     seed: int = 0  #: same seed, same result; in a run file `run.seed` is taken unless this is set
     updates: int = Field(default=120, ge=1)  #: rollouts, with one optimizer step each
     prompts_per_update: int = Field(default=96, ge=2)  #: one response each
-    microbatch_size: int = memory_only(24, ge=1)  #: responses per forward pass; memory only
+    microbatch_size: int = memory_only(24, ge=1)  #: responses at once, of the longest; memory only
     learning_rate: float = Field(default=1e-3, gt=0)  #: of the policy, at its peak
     max_grad_norm: float = Field(default=1.0, gt=0)  #: gradients are scaled down to this norm
     baseline_decay: float = Field(default=0.8, ge=0, lt=1)  #: of the moving average of rewards

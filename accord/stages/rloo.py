@@ -32,7 +32,7 @@ class Config(StageConfig):
     updates: int = Field(default=120, ge=1)  #: rollouts, with one optimizer step each
     prompts_per_update: int = Field(default=24, ge=1)  #: each answered K times
     responses_per_prompt: int = Field(default=4, ge=2)  #: K; each is the others' baseline
-    microbatch_size: int = memory_only(24, ge=1)  #: responses per forward pass; memory only
+    microbatch_size: int = memory_only(24, ge=1)  #: responses at once, of the longest; memory only
     learning_rate: float = Field(default=1e-3, gt=0)  #: of the policy, at its peak
     max_grad_norm: float = Field(default=1.0, gt=0)  #: gradients are scaled down to this norm
     kl_coef: float = Field(default=0.08, ge=0)  #: score lost per nat of KL from the reference

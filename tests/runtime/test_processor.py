@@ -4,6 +4,8 @@ import threading
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 from transformers.activations import NewGELUActivation
 
@@ -112,6 +114,27 @@ def test_parts_are_even_and_small_enough(rows, size, expected):
     assert all(len(part) <= size for part in cut)
     if expected is not None:
         assert sorted(map(len, cut)) == sorted(expected)
+
+
+@given(lengths=st.lists(st.integers(0, 40), min_size=1, max_size=60), size=st.integers(1, 20))
+def test_parts_by_length_hold_every_row_once_within_memory(lengths, size):
+    rows = [row for row in range(len(lengths)) if row % 3]
+    cut = parallel.parts_by_length(rows, lengths, size)
+    assert sorted(row for part in cut for row in part) == rows
+    if rows:
+        widest = max(1, *(lengths[row] for row in rows))
+        assert all(len(part) * max(lengths[r] for r in part) <= size * widest for part in cut)
+        assert len(cut) >= min(len(rows), 2)
+    longest = [max(lengths[row] for row in part) for part in cut]
+    assert longest == sorted(longest, reverse=True)
+
+
+@given(lengths=st.lists(st.integers(1, 9), min_size=2, max_size=9))
+def test_no_two_parts_of_rows_by_length_cost_less(lengths):
+    order = sorted(lengths, reverse=True)
+    best = min(max(cut * order[0], (len(order) - cut) * order[cut]) for cut in range(1, len(order)))
+    cut = parallel.parts_by_length(range(len(lengths)), lengths, len(lengths))
+    assert max(len(part) * lengths[part[0]] for part in cut) == best
 
 
 def test_a_gelu_in_seven_operations_becomes_one(tmp_path):

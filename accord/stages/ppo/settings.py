@@ -102,7 +102,7 @@ class Config(StageConfig):
     updates: int = Field(default=45, ge=1)  #: PPO updates, not optimizer steps
     rollout_batch_size: int = Field(default=96, ge=1)  #: prompts per update, one response each
     minibatch_size: int = Field(default=48, ge=1)  #: responses per optimizer step
-    microbatch_size: int = memory_only(24, ge=1)  #: responses per forward pass; memory only
+    microbatch_size: int = memory_only(24, ge=1)  #: responses at once, of the longest; memory only
     ppo_epochs: int = Field(default=2, ge=1)  #: passes over a rollout
     learning_rate: float = Field(default=5e-4, gt=0)  #: of the policy, at its peak
     value_learning_rate: float = Field(default=1e-3, gt=0)  #: of the value model, at first
