@@ -9,6 +9,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -23,6 +24,7 @@ from accord.store import events, tables
 from accord.store.labelers import Labeler
 from accord.store.tables import ANSWERS, RATING, VOTE
 
+LATEST_OF_PROJECT = 20_000  # answers
 CHUNK = 400
 NEAR = 1  # steps of 7 within which a rating goes with the others'
 
@@ -49,6 +51,40 @@ class Rate:
     low: float = 0.0
     high: float = 1.0
     n: int = 0  #: observations
+
+
+@dataclass(frozen=True)
+class Latest:
+    """The latest answers of a project, read once for all that is said of them."""
+
+    answers: Answers  #: the newest first
+    voted: Answers  #: those that are no tests and no repeats
+    votes: Votes | None  #: their pairwise votes; None where nothing is ranked
+
+    def first(self, most: int) -> "Latest":
+        """The same with fewer answers, the latest of them."""
+        if len(self.voted) <= most:
+            return self
+        voted = self.voted[:most]
+        return Latest(self.answers, voted, votes_of(voted))
+
+    def of(self, labeler: str) -> Answers:
+        """The answers of one labeler."""
+        return self._by_labeler.get(labeler, [])
+
+    @cached_property
+    def _by_labeler(self) -> dict[str, list[Row[Any]]]:
+        found: dict[str, list[Row[Any]]] = defaultdict(list)
+        for row in self.answers:
+            found[row.labeler].append(row)
+        return found
+
+
+def latest_of_project(session: Session, project_id: str) -> Latest:
+    """The latest answers of all labelers of a project that count."""
+    rows = latest(session, project_id, None, LATEST_OF_PROJECT)
+    voted = [row for row in rows if row.purpose == "vote"]
+    return Latest(rows, voted, votes_of(voted))
 
 
 def latest(session: Session, project_id: str, person: Labeler | None, most: int) -> Answers:

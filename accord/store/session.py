@@ -32,6 +32,7 @@ CACHE_KILOBYTES = (
     16_000  # of one connection; the indexes of a large ledger are read again and again
 )
 CONNECTIONS, MORE_CONNECTIONS = 16, 32  # kept open, and opened besides under load
+WRITERS = 3  # transactions of one process that write to PostgreSQL at a time; see ``writing``
 MIGRATION_LOCK = 4_107_733  # PostgreSQL advisory lock: only one process changes the tables
 LATER = {"read_later": True}  # marks connections that take no write lock when they begin
 
@@ -59,6 +60,7 @@ class Store:
     engine: Engine
     log: disk.Log | None = None  #: that a commit waits for; None where the database sees to that
     _turn: threading.Lock = field(default_factory=threading.Lock)
+    _places: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(WRITERS))
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -66,10 +68,13 @@ class Store:
 
         Functions of the store may remember in ``Session.info`` what the transaction has locked.
         SQLite has one writer, and who must wait for it asks again after ever longer pauses; among
-        the threads of this process a lock wakes the next one at once. PostgreSQL needs no lock.
+        the threads of this process a lock wakes the next one at once. PostgreSQL needs no lock;
+        but many transactions at a time would want the same few items nearest to completion, and
+        each wait for the others' rows and for the interpreter between its statements. A few
+        overlap their waits for the disk and are done sooner.
         """
         if self.engine.dialect.name != "sqlite":
-            with _Statements(self.engine) as session, session.begin():
+            with self._places, _Statements(self.engine) as session, session.begin():
                 yield session
             return
         with self._turn, _Statements(self.engine) as session, session.begin():

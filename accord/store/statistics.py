@@ -8,21 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
 from accord.ratings.agreement import accuracy_ceiling, preference_alpha, raw_agreement
 from accord.ratings.intervals import Estimate
 from accord.ratings.votes import Votes
-from accord.store import events, labelers, measures, projects, standings, tables
+from accord.store import labelers, measures, projects, standings, tables
 from accord.store.labelers import Labeler
 from accord.store.leases import IS_LEASED
-from accord.store.measures import Rate
+from accord.store.measures import Latest, Rate
 from accord.store.specs import ProjectSpec
-from accord.store.tables import ANSWERS, REPORT, SKIP
+from accord.store.tables import ANSWERS, REPORT, SKIP, WITHDRAW, WRITTEN
 
 LATEST = 2_000  # answers of one labeler
-LATEST_OF_PROJECT = 20_000
 UNKNOWN = Rate()
 
 _EVENT, _LABELER = tables.events.c, tables.labelers.c
@@ -92,8 +91,16 @@ def labeler(session: Session, project_id: str, name: str, *, now: datetime) -> L
     return _of_labeler(session, spec, person, own, (with_peers, *habits), now)
 
 
-def labelers_of(session: Session, project_id: str, *, now: datetime) -> list[LabelerStatistics]:
+def labelers_of(
+    session: Session, project_id: str, *, now: datetime, latest: Latest | None = None
+) -> list[LabelerStatistics]:
     """Every labeler who began in a project, by name, seen beside the latest answers of all.
+
+    Args:
+        session: any transaction.
+        project_id: of a project.
+        now: the present time, with zone: which answers are today's.
+        latest: of ``measures.latest_of_project``, where the caller has read it already.
 
     Raises:
         InputError: no such project.
@@ -105,36 +112,39 @@ def labelers_of(session: Session, project_id: str, *, now: datetime) -> list[Lab
         .where(_STANDING.project_id == project_id)
         .order_by(_LABELER.name)
     ).all()
-    rows = measures.latest(session, project_id, None, LATEST_OF_PROJECT)
-    voted = [row for row in rows if row.purpose == "vote"]
-    votes = measures.votes_of(voted)
-    with_peers = measures.all_with_peers(votes, voted)
+    known = latest or measures.latest_of_project(session, project_id)
+    with_peers = measures.all_with_peers(known.votes, known.voted)
     found = []
     for name in people:
-        own = [row for row in rows if row.labeler == name]
-        habits = measures.habits_of(votes, name)
+        habits = measures.habits_of(known.votes, name)
         rates = (with_peers.get(name, Rate()), *habits)
-        found.append(_of_labeler(session, spec, labelers.get(session, name), own, rates, now))
+        person = labelers.get(session, name)
+        found.append(_of_labeler(session, spec, person, known.of(name), rates, now))
     return found
 
 
-def project(session: Session, project_id: str) -> ProjectStatistics:
+def project(
+    session: Session, project_id: str, *, latest: Latest | None = None
+) -> ProjectStatistics:
     """How far a project is, and how well its labelers agree.
+
+    Args:
+        session: any transaction.
+        project_id: of a project.
+        latest: of ``measures.latest_of_project``, where the caller has read it already.
 
     Raises:
         InputError: no such project.
     """
     counted = progress(session, project_id)
-    rows = measures.latest(session, project_id, None, LATEST_OF_PROJECT)
-    voted = [row for row in rows if row.purpose == "vote"]
-    votes = measures.votes_of(voted)
+    known = latest or measures.latest_of_project(session, project_id)
     return replace(
         counted,
-        agreement=_of(raw_agreement, votes),
-        alpha=_of(preference_alpha, votes),
-        ceiling=_ceiling(votes),
-        seconds=measures.median_seconds(voted),
-        of_latest=len(voted),
+        agreement=_of(raw_agreement, known.votes),
+        alpha=_of(preference_alpha, known.votes),
+        ceiling=_ceiling(known.votes),
+        seconds=measures.median_seconds(known.voted),
+        of_latest=len(known.voted),
     )
 
 
@@ -144,7 +154,7 @@ def progress(session: Session, project_id: str) -> ProjectStatistics:
     Raises:
         InputError: no such project.
     """
-    projects.get(session, project_id)
+    spec = projects.get(session, project_id).spec
     place = session.execute(
         select(
             func.count().label("items"),
@@ -153,17 +163,17 @@ def progress(session: Session, project_id: str) -> ProjectStatistics:
             func.coalesce(func.sum(_QUEUE.held), 0).label("held"),
         ).where(_QUEUE.project_id == project_id)
     ).one()
-    kinds = _counts(session, project_id, None, votes_only=True)
+    answered, skips, reports = _votes_counted(session, spec)
     return ProjectStatistics(
         project=project_id,
         items=place.items,
         complete=_complete(session, project_id),
         wanted=place.wanted,
-        answered=sum(kinds.get(kind, 0) for kind in ANSWERS),
+        answered=answered,
         open=place.open,
         held=place.held,
-        skips=kinds.get(SKIP, 0),
-        reports=kinds.get(REPORT, 0),
+        skips=skips,
+        reports=reports,
         labelers=_people(session, project_id),
     )
 
@@ -177,7 +187,10 @@ def _of_labeler(
     now: datetime,
 ) -> LabelerStatistics:
     standing = standings.find(session, spec, person)
-    kinds = _counts(session, spec.id, person)
+    of_person = (_EVENT.project_id == spec.id, _EVENT.labeler_id == person.id)
+    skips, reports = session.execute(
+        select(_number(SKIP), _number(REPORT)).where(*of_person, _EVENT.kind.in_((SKIP, REPORT)))
+    ).one()
     with_peers, first_place, longer, ties = rates
     return LabelerStatistics(
         labeler=person.name,
@@ -185,8 +198,8 @@ def _of_labeler(
         state=standing.state,
         answered=standing.answered,
         today=standing.answers_on(now),
-        skips=kinds.get(SKIP, 0),
-        reports=kinds.get(REPORT, 0),
+        skips=skips,
+        reports=reports,
         gold=measures.of_gold(own, "gold"),
         screening=measures.of_gold(own, "screening"),
         peers=with_peers,
@@ -199,31 +212,47 @@ def _of_labeler(
     )
 
 
-def _counts(
-    session: Session, project_id: str, person: Labeler | None, *, votes_only: bool = False
-) -> dict[str, int]:
-    """How many events of each kind that were not taken back."""
-    statement = (
-        select(_EVENT.kind, func.count())
-        .where(_EVENT.project_id == project_id, events.standing())
-        .group_by(_EVENT.kind)
+def _number(*kinds: str) -> ColumnElement[int]:
+    return func.count().filter(_EVENT.kind.in_(kinds))
+
+
+def answer_kinds(spec: ProjectSpec) -> tuple[str, ...]:
+    """Kinds of events that are answers to a task; the vote that an edit stands for is none."""
+    return (WRITTEN,) if spec.task == "demonstration" else ANSWERS
+
+
+def _votes_counted(session: Session, spec: ProjectSpec) -> tuple[int, int, int]:
+    """Answers that count, skips and reports of a project, without those of tests and repeats.
+
+    Everything is counted in an index that knows neither purposes nor withdrawals. Tests, repeats
+    and what was taken back are few: they are counted by themselves and subtracted.
+    """
+    kinds, here = answer_kinds(spec), _EVENT.project_id == spec.id
+    numbers = select(_number(*kinds), _number(SKIP), _number(REPORT)).where(here)
+    answer = tables.events.alias("answer")
+    withdrawn = select(func.count()).where(
+        here,
+        _EVENT.kind == WITHDRAW,
+        exists().where(
+            answer.c.id == _EVENT.id, answer.c.kind.in_(kinds), answer.c.purpose == "vote"
+        ),
     )
-    if person is not None:
-        statement = statement.where(_EVENT.labeler_id == person.id)
-    if votes_only:
-        statement = statement.where(_EVENT.purpose == "vote")
-    return {kind: count for kind, count in session.execute(statement)}
+    every = session.execute(numbers).one()
+    tests = session.execute(numbers.where(tables.IS_NO_VOTE)).one()
+    answered, skips, reports = (n - m for n, m in zip(every, tests, strict=True))
+    return answered - session.scalars(withdrawn).one(), skips, reports
 
 
 def _complete(session: Session, project_id: str) -> int:
     """Items whose wanted votes are all in: no place is open, and none waits for an answer."""
-    waiting = select(_ASSIGNMENT.comparison_id).where(
-        IS_LEASED, _ASSIGNMENT.project_id == project_id, _ASSIGNMENT.purpose == "vote"
+    full = (_QUEUE.project_id == project_id, _QUEUE.open <= 0)
+    waiting = (
+        select(func.count(_ASSIGNMENT.comparison_id.distinct()))
+        .join(tables.queue, _QUEUE.comparison_id == _ASSIGNMENT.comparison_id)
+        .where(IS_LEASED, _ASSIGNMENT.project_id == project_id, _ASSIGNMENT.purpose == "vote")
     )
-    full = select(func.count()).where(
-        _QUEUE.project_id == project_id, _QUEUE.open <= 0, _QUEUE.comparison_id.not_in(waiting)
-    )
-    return int(session.scalars(full).one())
+    every, not_yet = select(func.count()).where(*full), waiting.where(*full)
+    return int(session.scalars(every).one() - session.scalars(not_yet).one())
 
 
 def _people(session: Session, project_id: str) -> int:

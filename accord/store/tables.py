@@ -121,6 +121,8 @@ labelers = Table(
     Column("shown", Integer, nullable=False, default=0),
 )
 
+IS_NO_VOTE = text("purpose <> 'vote'")  #: of an event: a test or a repeat, which are few
+
 # Guidelines as Markdown, by the SHA-256 of their text.
 guidelines = Table(
     "guidelines",
@@ -157,6 +159,13 @@ events = Table(
     UniqueConstraint("kind", "id", name="events_once"),
     Index("events_by_comparison", "comparison_id", "kind"),
     Index("events_by_project", "project_id", "labeler_id", "kind"),
+    Index(
+        "events_of_no_vote",
+        "project_id",
+        "kind",
+        sqlite_where=IS_NO_VOTE,
+        postgresql_where=IS_NO_VOTE,
+    ),
 )
 
 # Working state: the latest setting of each project.

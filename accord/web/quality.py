@@ -14,7 +14,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from accord.ratings.tables import Rating
-from accord.store import policy_ratings, projects, statistics
+from accord.store import measures, policy_ratings, projects, statistics
 from accord.store.measures import Rate
 from accord.store.policy_ratings import CARELESS, PolicyRatings
 from accord.store.statistics import LabelerStatistics, ProjectStatistics
@@ -104,16 +104,17 @@ def quality(session: Session, project_id: str, *, now: datetime) -> Quality:
         InputError: no such project.
     """
     spec = projects.get(session, project_id).spec
-    people = tuple(statistics.labelers_of(session, project_id, now=now))
-    careless = policy_ratings.careless(session, project_id)
+    latest = measures.latest_of_project(session, project_id)
+    people = tuple(statistics.labelers_of(session, project_id, now=now, latest=latest))
+    careless = policy_ratings.careless(session, project_id, latest=latest)
     paused = [one.labeler for one in people if one.paused]
-    rated = policy_ratings.of_project(session, project_id, without=paused)
+    rated = policy_ratings.of_project(session, project_id, without=paused, latest=latest)
     panels = tuple(
         _panel(measure, people) for measure in _measures(spec.settings.screening.ranking_share)
     )
     panels += (_time_panel(people),)
     return Quality(
-        project=statistics.project(session, project_id),
+        project=statistics.project(session, project_id, latest=latest),
         labelers=people,
         panels=panels,
         noticed=_noticed(people, panels, careless),

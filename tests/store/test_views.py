@@ -1,10 +1,21 @@
 """Data sets of a project, and what its numbers say about labelers."""
 
 import pytest
+from sqlalchemy import select
 
 from accord.config import InputError
 from accord.records import Conversation, Item, LabeledComparison, SingleRating, WrittenResponse
-from accord.store import answers, conversations, export, gold, screening, statistics, views
+from accord.store import (
+    answers,
+    conversations,
+    export,
+    gold,
+    policy_ratings,
+    screening,
+    statistics,
+    tables,
+    views,
+)
 from accord.store.gold import Expected
 
 
@@ -36,7 +47,9 @@ def test_an_edit_is_a_demonstration_and_beats_what_it_was_made_of(office, make):
     assert [r.text for r in one.comparison.responses] == ["yes 0", "Yes, gladly."]
     (vote,) = one.preferences
     assert (vote.ranks, vote.labeler, vote.project) == ((2, 1), "ann", "p1")
+    assert at_work.see(statistics.progress, "p1").answered == 1  # the vote comes with it
     at_work.do(answers.undo, "a1", labeler="ann")
+    assert at_work.see(statistics.progress, "p1").answered == 0
     assert listed(at_work, views.written) == listed(at_work, views.comparisons) == []
 
 
@@ -233,6 +246,81 @@ def test_how_far_a_project_is(busy):
     assert found.seconds is not None
     everybody = busy.do(statistics.labelers_of, "p1", after=100)
     assert everybody == [labeler(busy, name) for name in ("ann", "bob", "cid")]
+
+
+def test_numbers_are_those_of_a_slow_count(any_store, make):
+    """Tests, repeats, what was taken back, skipped and reported, counted event by event."""
+    settings = {"gold_share": 0.3, "repeat_share": 0.3, "repeat_after": 1, "votes_wanted": 2}
+    settings |= {"hold_after_reports": 9}
+    at_work = make.office(
+        any_store, items=[make.comparison(n) for n in range(9)], settings=settings
+    )
+    make.office(any_store, id="p2", items=[make.comparison(n) for n in range(9)]).work("ann", 4)
+    for n in range(50, 53):
+        at_work.do(gold.add, "p1", make.comparison(n), Expected(ranks=(1, 2)), screening=False)
+    for name in ("ann", "bob"):
+        for turn in range(12):
+            task = at_work.next(name)
+            if task is None:
+                break
+            if turn == 3:
+                at_work.do(answers.skip, task.id, reason="", labeler=name)
+            elif turn in (5, 8):
+                at_work.do(answers.report, task.id, reason="broken", labeler=name)
+            else:
+                at_work.submit(task, name, id=f"{name}-{turn}")
+                if turn % 3 == 0:
+                    at_work.do(answers.undo, f"{name}-{turn}", labeler=name)
+    rows = [row for row in at_work.events() if row.project_id == "p1"]
+    taken_back = {row.id for row in rows if row.kind == "withdraw"}
+    assert len(taken_back) >= 4
+    assert {row.purpose for row in rows if row.kind == "vote"} == {"vote", "gold", "repeat"}
+
+    def slowly(*kinds, purposes=("vote",)):
+        return sum(
+            row.kind in kinds and row.purpose in purposes and row.id not in taken_back
+            for row in rows
+        )
+
+    found = at_work.see(statistics.progress, "p1")
+    expected = (slowly("vote"), slowly("skip"), slowly("report"))
+    assert (found.answered, found.skips, found.reports) == expected
+    places = [at_work.place(f"c{n:03d}") for n in range(9)]
+    assert found.complete == sum(
+        place.open <= 0
+        and not any(
+            row.state == "leased" and row.comparison_id == place.comparison_id
+            for row in leased(at_work)
+        )
+        for place in places
+    )
+    people = at_work.do(statistics.labelers_of, "p1")
+    every = ("vote", "gold", "repeat")
+    assert sum(one.skips for one in people) == slowly("skip", purposes=every)
+    assert sum(one.reports for one in people) == slowly("report", purposes=every)
+
+
+def leased(at_work):
+    with at_work.store.reading() as session:
+        return session.execute(
+            select(tables.assignments).where(tables.assignments.c.project_id == "p1")
+        ).all()
+
+
+def test_what_is_said_of_careless_labelers_follows_the_ledger(busy, monkeypatch):
+    """The same votes are looked at once, others anew; a vote taken back makes them others."""
+    looks = []
+    fitted = policy_ratings.fit_reliability
+    monkeypatch.setattr(
+        policy_ratings, "fit_reliability", lambda votes: looks.append(len(votes)) or fitted(votes)
+    )
+    first = busy.see(policy_ratings.careless, "p1")
+    assert busy.see(policy_ratings.careless, "p1") == first
+    assert len(looks) == 1
+    last = next(row for row in reversed(busy.events("vote")) if row.purpose == "vote")
+    busy.do(answers.withdraw, last.id, reason="spam", by="mia")
+    busy.see(policy_ratings.careless, "p1")
+    assert looks == [looks[0], looks[0] - 1]
 
 
 def test_a_new_project_has_no_agreement(office, make):

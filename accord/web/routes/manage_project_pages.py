@@ -31,7 +31,9 @@ def project_page(
         context = {
             **framed(session, found),
             "progress": statistics.progress(session, project),
-            "by_day": _calendar(log.answers_by_day(session, project)),
+            "by_day": _calendar(
+                log.answers_by_day(session, project, kinds=statistics.answer_kinds(found.spec))
+            ),
             "guideline": _guideline(session, found),
             "members": accounts.members_of(session, project),
             "accounts": people.roster(session),

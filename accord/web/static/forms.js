@@ -190,6 +190,8 @@ function demonstration(task, state, changed) {
   return {
     node: el("div", {}, ...task.responses.map((response) => card(task, response, state, changed)),
       el("label", { for: "answer-text", class: "question" }, task.question), area,
+      el("p", { class: "hint" }, el("kbd", {}, "Ctrl Enter"), " sends; ", el("kbd", {}, "Esc"),
+        " leaves the field, so that the other keys work."),
       comment(task, state, changed)),
     area,
     isComplete: () => state.text.trim().length > 0,
@@ -198,19 +200,36 @@ function demonstration(task, state, changed) {
   };
 }
 
-/** One response on several axes. */
+/** One response on several axes: a digit rates the axis with the mark, then comes the next one. */
 function rating(task, state, changed) {
+  const cards = task.responses.map((response) => card(task, response, state, changed));
+  const scales = cards.flatMap((node) => [...node.querySelectorAll(".scale")]);
+  const isOpen = (group) => !group.querySelector(":checked");
+  let current = 0;
+  const goTo = (place) => {
+    current = Math.min(Math.max(place, 0), scales.length - 1);
+    scales.forEach((group, i) => group.classList.toggle("current", i === current));
+    scales[current]?.scrollIntoView({ block: "nearest" });
+  };
+  scales.forEach((group, i) => group.addEventListener("focusin", () => goTo(i)));
+  if (scales.some(isOpen)) current = scales.findIndex(isOpen);
+  scales[current]?.classList.add("current");
   return {
     node: el("div", {}, el("p", { class: "question" }, task.question),
-      ...task.responses.map((response) => card(task, response, state, changed)),
-      comment(task, state, changed)),
+      scales.length ? el("p", { class: "hint" }, "With keys: a digit answers the question with the mark; ",
+        el("kbd", {}, "Backspace"), " goes back to the one before.") : null,
+      ...cards, comment(task, state, changed)),
     isComplete: () => isRated(task, state),
     value: () => shared(task, state),
     key: (event) => {
-      const open = [...document.querySelectorAll(".scale")].find((group) => !group.querySelector(":checked"));
-      const input = open && open.querySelector(`input[value="${CSS.escape(event.key)}"]`);
+      if (event.key === "Backspace") {
+        goTo(current - 1);
+        return true;
+      }
+      const input = scales[current]?.querySelector(`input[value="${CSS.escape(event.key)}"]`);
       if (!input) return false;
       choose(input);
+      goTo(current + 1);
       return true;
     },
   };

@@ -40,6 +40,11 @@ def votes(server, project, name):
     return [(item, vote) for item, vote in found if vote.labeler == name]
 
 
+def records(server, view, project):
+    with server.store.reading() as session:
+        return list(view(session, project))
+
+
 def shown_first(item, vote):
     return item.responses[vote.shown_order[0]]
 
@@ -99,6 +104,57 @@ def test_a_closed_tab_loses_no_letter(work):
     again = context.new_page()
     again.goto(address)
     assert again.locator("#answer-text").input_value() == "Every letter"
+
+
+def test_a_rating_by_digits(work, server):
+    page, name = work("rate")
+    text = page.locator(".response .prose").inner_text()
+    press(page, "7", "2", "5")
+    assert not page.locator("#submit").is_enabled()  # one question is left
+    press(page, "Enter")
+    press(page, "Backspace", "6", "4")  # the third anew, then the fourth
+    assert [
+        group.locator(":checked").get_attribute("value") for group in page.locator(".scale").all()
+    ] == ["7", "2", "6", "4"]
+    press(page, "Enter")
+    status(page, "Saved.")
+    (kept,) = [one for one in records(server, views.ratings, "rate") if one.labeler == name]
+    assert kept.response.text.split("\n")[-1] in text
+    assert kept.ratings == {"helpful": 7, "truthful": 2, "harmless": 6, "clear": 4}
+    press(page, "u")
+    status(page, "Taken back")
+    assert [one for one in records(server, views.ratings, "rate") if one.labeler == name] == []
+    press(page, "3", "Enter")  # as it was but for the question with the mark, the first
+    status(page, "Saved.")
+    (kept,) = [one for one in records(server, views.ratings, "rate") if one.labeler == name]
+    assert list(kept.ratings.values()) == [3, 2, 6, 4]
+
+
+def test_an_edit_by_keyboard_beats_what_it_was_made_of(work, server):
+    page, name = work("edit")
+    area = page.locator("#answer-text")
+    before = area.input_value()
+    assert before.startswith(page.locator(".response .prose").inner_text()[:10])
+    press(page, "Control+End")  # the field has the focus already
+    page.keyboard.type(" And one more thing.")
+    press(page, "Control+Enter")
+    status(page, "Saved.")
+    after = before + " And one more thing."
+    (kept,) = [one for one in records(server, views.written, "edit") if one.labeler == name]
+    assert (kept.edited.text, kept.response) == (before, after)
+    ((item, vote),) = votes(server, "edit", name)
+    assert [response.text for response in item.responses] == [before, after]
+    assert vote.ranks == (2, 1)
+    press(page, "Escape", "u")
+    status(page, "Taken back")
+    assert area.input_value() == after
+    assert votes(server, "edit", name) == []
+    press(page, "Control+A")
+    page.keyboard.type("Quite another text.")
+    press(page, "Control+Enter")
+    status(page, "Saved.")
+    ((item, _),) = votes(server, "edit", name)
+    assert item.responses[1].text == "Quite another text."
 
 
 def test_a_conversation_by_keyboard(work, server):
