@@ -65,6 +65,15 @@ GROUPS = (
             SettingField(
                 "adaptive.lead", "until one answer leads by", "votes", least=1, empty=True
             ),
+            SettingField(
+                "active.random_share",
+                "Drawn by what a vote tells, but at random",
+                "of comparisons; empty gives all out in their order",
+                "%",
+                most=100,
+                empty=True,
+                step="any",
+            ),
         ),
     ),
     Group(
@@ -148,6 +157,8 @@ def changed(spec: ProjectSpec, guideline: str, sent: Mapping[str, str]) -> Proje
     adaptive = values["settings"].get("adaptive")
     if adaptive is not None and "max_votes" not in adaptive:
         values["settings"].pop("adaptive")
+    if values["settings"].get("active") == {}:
+        values["settings"].pop("active")
     return from_values(values)
 
 

@@ -5,6 +5,7 @@ import re
 from fastapi.routing import APIRoute
 
 from accord.store import accounts, projects
+from accord.store.specs import Active
 
 EVIL = "<script>alert(1)</script>"
 P = "/manage/projects/p"
@@ -115,6 +116,15 @@ def test_a_project_is_set_up_by_a_form(boss, values_of, read):
     assert (spec.settings.overlap.share, spec.settings.adaptive.max_votes) == (0.25, 4)
     assert (spec.settings.screening.items, spec.settings.screening.ranking_share) == (5, 0.8)
     assert len(spec.settings.flags) == 4  # of the preset
+    assert spec.settings.active is None
+    values = values_of(boss.get("/manage/projects/mine/settings").text)
+    for text, active in (("20", Active(random_share=0.2)), ("", None)):
+        boss.post(
+            "/manage/projects/mine/settings",
+            data={**values, "title": "Mine", "settings.active.random_share": text},
+        )
+        values = values_of(boss.get("/manage/projects/mine/settings").text)
+        assert read(projects.get, "mine").spec.settings.active == active
 
 
 def test_every_preset_is_one_form_away(boss, values_of):

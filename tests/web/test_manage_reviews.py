@@ -25,6 +25,26 @@ def test_somebody_is_invited_and_the_link_cancelled(busy, boss, values_of):
     assert busy.site.visitor().get(link).status_code != 200
 
 
+def test_a_program_gets_a_token_that_is_shown_once(busy, boss, values_of):
+    def make(name):
+        values = values_of(boss.get("/manage/labelers").text, 1)
+        return boss.post(
+            "/manage/labelers/program", data={**values, "name": name, "project": ["p"]}
+        )
+
+    def asked(token):
+        program = busy.site.visitor()
+        return program.get("/api/v1/projects", headers={"Authorization": f"Bearer {token}"})
+
+    tokens = [re.search(r"accord_[\w-]{20,}", make("robot").text)[0] for _ in range(2)]
+    assert not any(token in boss.get("/manage/labelers").text for token in tokens)
+    assert asked(tokens[0]).status_code == 401  # the second one ended it
+    assert [one["id"] for one in asked(tokens[1]).json()["projects"]] == ["p"]
+    refused = make("ann")  # a person
+    assert (refused.status_code, "is no program" in refused.text) == (409, True)
+    assert make("").status_code == 422
+
+
 def test_a_labeler_is_paused_and_past_votes_stay_but_may_be_left_out(boss, values_of, read):
     form = {**values_of(boss.get("/manage/labelers/ann").text), "reason": "to talk"}
     assert boss.post("/manage/labelers/ann/pause", data=form).status_code == 303

@@ -43,6 +43,20 @@ def invite(request: Request, viewer: Manager, form: Form, server: Server) -> Res
     return _labelers(request, server, link=_whole(request, server, path))
 
 
+@router.post("/labelers/program")
+def make_program(request: Request, viewer: Manager, form: Form, server: Server) -> Response:
+    """Make a labeler that is a program, or give it a new token; the token is shown once."""
+    try:
+        with server.writing() as session:
+            form.spend(session, server.clock())
+            token = people.program(
+                session, server, form.text("name").strip(), form.texts("project")
+            )
+    except InputError as error:
+        return _labelers(request, server, error=sentence_of(error))
+    return _labelers(request, server, token=token)
+
+
 @router.post("/invitations/{digest}/cancel")
 def cancel_invitation(digest: Digest, viewer: Manager, form: Form, server: Server) -> Response:
     """Make a link useless."""
@@ -98,13 +112,16 @@ def _whole(request: Request, server: State, path: str) -> str:
     return (server.settings.url or f"{request.url.scheme}://{request.headers['host']}") + path
 
 
-def _labelers(request: Request, server: State, *, link: str = "", error: str = "") -> Response:
+def _labelers(
+    request: Request, server: State, *, link: str = "", token: str = "", error: str = ""
+) -> Response:
     with server.reading() as session:
         context = {
             "people": people.roster(session),
             "invitations": access.open_invitations(session, now=server.clock()),
             "projects": projects.list_(session),
             "link": link,
+            "token": token,
             "error": error,
         }
     status = UNPROCESSABLE if error else 200
