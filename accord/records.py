@@ -50,7 +50,7 @@ class Record(BaseModel):
 
 _ADDED_LATER = (  # fields of a preference that its first version did not have
     "tie", "ratings", "flags", "order_seed", "guideline", "project",
-    "mode", "priority", "polarity", "purpose", "gold",
+    "mode", "priority", "polarity", "purpose", "gold", "probability",
 )  # fmt: skip
 
 
@@ -184,6 +184,8 @@ class Preference(Record):
     polarity: Polarity = "better_first"
     purpose: Purpose = "vote"
     gold: float | None = Field(default=None, ge=0, le=1)  #: share right, on an item known before
+    #: of being asked, where items are drawn by what a vote tells: weigh by its inverse
+    probability: float | None = Field(default=None, gt=0, le=1)
 
     @model_validator(mode="after")
     def _ranks_and_order_fit(self) -> Self:

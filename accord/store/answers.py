@@ -41,6 +41,7 @@ from accord.store.tables import (
     RATING,
     REPORT,
     REPORTED,
+    SHOW,
     SKIP,
     SKIPPED,
     VOTE,
@@ -115,6 +116,10 @@ def submit(
         outcome = gold.compare(known, answer)
         values["gold"] = outcome.share
         values["body"] |= {"gold": vars(outcome)}
+    if spec.settings.active is not None:
+        shown = events.find(session, task_id, [SHOW])
+        drawn = ((shown.body if shown is not None else None) or {}).get("drawn")
+        values["body"] |= {"probability": drawn["probability"]} if drawn else {}
     seq = events.append(session, KINDS[spec.task], answer.id, now=now, values=values)
     leases.put(session, task_id, VOTED, answer_id=answer.id)
     if row.draft is not None:

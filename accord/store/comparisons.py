@@ -16,6 +16,7 @@ from accord.config import InputError
 from accord.records import Comparison, Preference
 from accord.store import events, items, leases, places, tables
 from accord.store.labelers import Labeler, locked
+from accord.store.rows import BODY_FIELDS
 from accord.store.tables import (
     FREE,
     LEASED,
@@ -253,8 +254,7 @@ def _note(
 
 def _body(preference: Preference) -> dict[str, Any] | None:
     """What of a vote has no column of its own; None when it says nothing."""
-    names = ("tie", "ratings", "flags", "order_seed", "mode", "priority", "polarity")
-    said = preference.model_dump(mode="json", include=set(names))
+    said = preference.model_dump(mode="json", include=set(BODY_FIELDS))
     return said or None
 
 

@@ -6,7 +6,9 @@ from sqlalchemy import Row
 
 from accord.records import Preference
 
-BODY_FIELDS = ("tie", "ratings", "flags", "order_seed", "mode", "priority", "polarity")
+BODY_FIELDS = (
+    "tie", "ratings", "flags", "order_seed", "mode", "priority", "polarity", "probability",
+)  # fmt: skip
 
 
 def preference_of(row: Row[Any]) -> Preference:

@@ -10,7 +10,7 @@ from accord.ratings.active import pair_probabilities
 from accord.ratings.fit import fit
 from accord.ratings.votes import from_pairs
 from accord.records import Comparison
-from accord.store import active, projects, tables
+from accord.store import active, export, projects, tables
 
 PAIRS = (("a", "b"), ("a", "c"), ("b", "c"))
 
@@ -55,6 +55,26 @@ def test_everything_is_given_once_and_every_draw_is_in_the_ledger(office, make):
     for one in drawn(at_work):  # nothing is less likely than the random share makes it
         assert 0.25 / one["candidates"] <= one["probability"] <= 1
     assert drawn(at_work)[-1]["probability"] == 1
+
+
+def test_votes_are_exported_with_the_probability_of_their_draw(office, make):
+    at_work = office(items=round_of(make, 2), settings={"active": {"random_share": 0.5}})
+    at_work.work(times=6)
+    shown = {event.comparison_id: event.body["drawn"] for event in at_work.events("show")}
+    votes = at_work.see(lambda session: list(export.preferences(session)))
+    assert len(votes) == 6
+    assert {vote.comparison_id: vote.probability for vote in votes} == {
+        name: drawn["probability"] for name, drawn in shown.items()
+    }
+    in_order = office(items=[between(make, 900, "a", "b")], id="p2", people=("cid",))
+    in_order.work("cid")
+    (vote,) = [
+        v
+        for v in in_order.see(lambda session: list(export.preferences(session)))
+        if v.labeler == "cid"
+    ]
+    assert vote.probability is None
+    assert "probability" not in vote.model_dump()
 
 
 def test_the_probability_is_that_of_the_votes_in_the_ledger(office, make):

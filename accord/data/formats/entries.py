@@ -76,6 +76,7 @@ class Judgment(Frozen):
     polarity: Polarity = "better_first"
     purpose: Purpose = "vote"
     gold: float | None = Field(default=None, ge=0, le=1)
+    probability: float | None = Field(default=None, gt=0, le=1)
     time: datetime | None = None  #: when it was said, with its zone
     origin: Origin | None = None
 
