@@ -262,6 +262,7 @@ def compare(args: argparse.Namespace) -> None:
             for side in sides:
                 python = args.trl_python if side.startswith("trl") else sys.executable
                 runs[side].append(measured(python, world, side, args.updates, args.threads))
+                print(f"{side}: {json.dumps(runs[side][-1])}", file=sys.stderr, flush=True)
     print(
         f"{'side':<14}{'s/update':>10}{'best':>8}{'eps/s':>8}{'x TRL':>7}{'peak MiB':>10}  length"
     )

@@ -123,7 +123,7 @@ def ensemble_scores(
         raise ValueError("cannot score an empty conversation")
     rows = torch.arange(tokens.shape[0], device=tokens.device)
     found = [
-        heads.to(tokens.device) @ hidden_states(model, tokens)[rows, lengths - 1].T
+        heads.to(tokens.device) @ hidden_states(model, tokens, lengths)[rows, lengths - 1].T
         + scalar_head.score_bias(model)
         for model, heads in zip(ensemble.models, ensemble.heads, strict=True)
     ]

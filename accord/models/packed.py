@@ -1,19 +1,17 @@
-"""Several sequences in one row: documents that do not see each other, responses to one prompt.
+"""Several responses to one prompt in one row, the prompt computed once.
 
-    group     0  0  0  0  0  0  0  1  1  1      what may see each other
-    segment   0  0  0  1  1  2  2  0  0  1      0 is seen by the whole group, others by themselves
-    position  0  1  2  3  4  3  4  0  1  2      as if each segment followed segment 0 alone
+    segment   0  0  0  1  1  2  2 -1     0 is the prompt, 1.. the responses, -1 padding
+    position  0  1  2  3  4  3  4  0     as if each response followed the prompt alone
 
-A token sees an earlier one of its group in segment 0 or in its own segment. A prompt with K
-responses is therefore computed once instead of K times, and packed documents need no padding.
+A token sees an earlier one in segment 0 or in its own segment. A prompt with K responses is
+therefore computed once instead of K times.
 
-Dimension key: see ``accord.models.trunk``; B rows of S places, -1 is the group of padding.
+Dimension key: see ``accord.models.trunk``; B rows of S places.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -22,6 +20,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from accord.models.trunk import hidden_states, trunk
+from accord.models.unpadded import windowless
 
 TOLERANCE = 1e-4  # of hidden states, relative to the largest; float32 differs by 1e-6
 PROBE = ([3, 5, 7], [[4, 6], [8, 9, 10]])  # a prompt with two responses
@@ -30,41 +29,33 @@ ATTENDED = 8.0  # floating-point operations that one seen token costs per hidden
 
 @dataclass(frozen=True)
 class Packed:
-    """Rows with several sequences each.
+    """Rows with a prompt and its responses each.
 
     Attributes:
         tokens: [B S] right-padded.
-        groups: [B S] number of the group, -1 at padding.
-        segments: [B S] number within the group.
+        segments: [B S] 0 in the prompt, then the number of the response, -1 at padding.
         positions: [B S] of each token in its own sequence.
     """
 
     tokens: Tensor
-    groups: Tensor
     segments: Tensor
     positions: Tensor
 
     def to(self, device: torch.device) -> "Packed":
         """The same on another device."""
-        return Packed(
-            self.tokens.to(device),
-            self.groups.to(device),
-            self.segments.to(device),
-            self.positions.to(device),
-        )
+        return Packed(self.tokens.to(device), self.segments.to(device), self.positions.to(device))
 
 
-def seen(groups: Int[Tensor, "B S"], segments: Int[Tensor, "B S"]) -> Bool[Tensor, "B S S"]:
+def seen(segments: Int[Tensor, "B S"]) -> Bool[Tensor, "B S S"]:
     """Which token (second place) each token (first place) sees; every token sees itself.
 
-    >>> seen(torch.tensor([[0, 0, 0]]), torch.tensor([[0, 1, 2]]))[0].int().tolist()
+    >>> seen(torch.tensor([[0, 1, 2]]))[0].int().tolist()
     [[1, 0, 0], [1, 1, 0], [1, 0, 1]]
     """
-    order = torch.arange(groups.shape[1], device=groups.device)
+    order = torch.arange(segments.shape[1], device=segments.device)
     earlier = order[None, :] <= order[:, None]
-    together = groups[:, :, None] == groups[:, None, :]
     open_to = (segments[:, None, :] == 0) | (segments[:, :, None] == segments[:, None, :])
-    return earlier & together & open_to
+    return earlier & open_to
 
 
 def packed_hidden_states(model: PreTrainedModel, rows: Packed) -> Float[Tensor, "B S D"]:
@@ -74,7 +65,7 @@ def packed_hidden_states(model: PreTrainedModel, rows: Packed) -> Float[Tensor, 
         model: one that ``can_pack``.
         rows: the sequences.
     """
-    mask = seen(rows.groups, rows.segments)[:, None]
+    mask = seen(rows.segments)[:, None]
     dtype = next(model.parameters()).dtype
     hidden_from = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
     hidden_from = hidden_from.masked_fill(~mask, torch.finfo(dtype).min)
@@ -109,69 +100,17 @@ def with_shared_prompts(
             segments += [number] * len(response)
             positions += range(start, start + len(response))
             last.append(len(tokens) - 1)
-        rows.append((tokens, [0] * len(tokens), segments, positions))
+        rows.append((tokens, segments, positions))
         ends.append(last)
     return _padded(rows, pad_id), ends
-
-
-def documents_in_rows(
-    rows: Sequence[Sequence[Sequence[int]]], pad_id: int
-) -> tuple[Packed, list[list[int]]]:
-    """Rows of whole documents, each seeing itself only.
-
-    Args:
-        rows: for every row its documents' token ids.
-        pad_id: fills the end of short rows.
-
-    Returns:
-        The rows, and for every row the place at which each document begins.
-    """
-    laid, starts = [], []
-    for documents in rows:
-        tokens: list[int] = []
-        groups: list[int] = []
-        positions: list[int] = []
-        begins = []
-        for number, document in enumerate(documents):
-            begins.append(len(tokens))
-            tokens += document
-            groups += [number] * len(document)
-            positions += range(len(document))
-        laid.append((tokens, groups, [0] * len(tokens), positions))
-        starts.append(begins)
-    return _padded(laid, pad_id), starts
-
-
-def fill_rows(lengths: Sequence[int], width: int) -> list[list[int]]:
-    """Which documents share a row: the longest first, each in the first row with room for it.
-
-    Args:
-        lengths: tokens of each document; a longer one than ``width`` has a row of its own.
-        width: most tokens of a row.
-
-    Source: first-fit decreasing, at most 11/9 of the fewest rows; Johnson 1973.
-
-    >>> fill_rows([3, 7, 5, 2], 10)
-    [[1, 0], [2, 3]]
-    """
-    rows: list[list[int]] = []
-    room: list[int] = []
-    for document in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        for row, left in enumerate(room):
-            if lengths[document] <= left:
-                rows[row].append(document)
-                room[row] -= lengths[document]
-                break
-        else:
-            rows.append([document])
-            room.append(width - lengths[document])
-    return rows
 
 
 def sharing_pays(prompts: Sequence[int], responses: Sequence[Sequence[int]], hidden: int) -> bool:
     """True where computing each prompt once costs less than once a response, padding included.
 
         cost = layers · ( 24 · D² · tokens + 4 · 8 · D · seen places ),   the last term by S² a row
+
+    Rows of several responses are padded, those of one need not be (``unpadded``).
 
     Long prompts gain; many long responses to a short prompt lose, since their row is long and
     attention is computed between responses that do not see each other.
@@ -182,12 +121,15 @@ def sharing_pays(prompts: Sequence[int], responses: Sequence[Sequence[int]], hid
         hidden: D, the model's width.
     """
 
-    def cost(rows: int, width: int) -> float:
-        return rows * (24.0 * hidden**2 * width + 4 * ATTENDED * hidden * width**2)
+    def cost(tokens: int, rows: int, width: int) -> float:
+        return 24.0 * hidden**2 * tokens + 4 * ATTENDED * hidden * rows * width**2
 
-    shared = max(p + sum(r) for p, r in zip(prompts, responses, strict=True))
-    apart = max(p + max(r) for p, r in zip(prompts, responses, strict=True))
-    return cost(len(prompts), shared) < cost(sum(map(len, responses)), apart)
+    both = list(zip(prompts, responses, strict=True))
+    shared = max(p + sum(r) for p, r in both)
+    apart = max(p + max(r) for p, r in both)
+    alone = sum(p * len(r) + sum(r) for p, r in both)
+    together = cost(len(both) * shared, len(both), shared)
+    return together < cost(alone, sum(map(len, responses)), apart)
 
 
 def can_pack(model: PreTrainedModel) -> bool:
@@ -197,20 +139,13 @@ def can_pack(model: PreTrainedModel) -> bool:
     places cannot be packed: their callers pad instead.
     """
     if model not in _known():
-        _known()[model] = _windowless(model) and _packs(model)
+        _known()[model] = windowless(trunk(model)) and _packs(model)
     return _known()[model]
 
 
 @cache
 def _known() -> "WeakKeyDictionary[PreTrainedModel, bool]":
     return WeakKeyDictionary()
-
-
-def _windowless(model: PreTrainedModel) -> bool:
-    config: Any = model.config.get_text_config()
-    limit = getattr(config, "max_position_embeddings", None)
-    window = getattr(config, "sliding_window", None) or getattr(config, "window_size", None)
-    return window is None or (limit is not None and window >= limit)
 
 
 @torch.no_grad()
@@ -230,19 +165,18 @@ def _packs(model: PreTrainedModel) -> bool:
     finally:
         model.train(training)
     apart = [
-        hidden_states(model, torch.tensor([prompt + r], device=where))[0, -1] for r in responses
+        hidden_states(model, torch.tensor([row], device=where), torch.tensor([len(row)]))[0, -1]
+        for row in (prompt + response for response in responses)
     ]
     expected = torch.stack(apart)
     error = float((found - expected).abs().max())
     return error <= TOLERANCE * max(1.0, float(expected.abs().max()))
 
 
-def _padded(
-    rows: Sequence[tuple[list[int], list[int], list[int], list[int]]], pad_id: int
-) -> Packed:
+def _padded(rows: Sequence[tuple[list[int], list[int], list[int]]], pad_id: int) -> Packed:
     width = max(len(tokens) for tokens, *_ in rows)
     columns = []
-    for number, fill in enumerate((pad_id, -1, 0, 0)):
+    for number, fill in enumerate((pad_id, -1, 0)):
         filled = [row[number] + [fill] * (width - len(row[number])) for row in rows]
         columns.append(torch.tensor(filled, dtype=torch.long))
     return Packed(*columns)

@@ -13,7 +13,6 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from accord.functional.logprobs import entropy, token_logprobs
-from accord.models.packed import documents_in_rows, fill_rows, packed_hidden_states
 from accord.models.trunk import Places, hidden_states, response_places, spread
 
 
@@ -61,7 +60,7 @@ def logprobs(
         Nats; 0 after the end of a response. T is the longest response.
     """
     places = response_places(prompt_lengths, response_lengths)
-    logits, chosen = _choices(model, tokens, places)
+    logits, chosen = _choices(model, tokens, prompt_lengths + response_lengths, places)
     return spread(token_logprobs(logits, chosen, temperature=temperature), places, response_lengths)
 
 
@@ -87,7 +86,7 @@ def logprobs_and_entropy(
         entropy: nats; 0 after the end of a response.
     """
     places = response_places(prompt_lengths, response_lengths)
-    logits, chosen = _choices(model, tokens, places)
+    logits, chosen = _choices(model, tokens, prompt_lengths + response_lengths, places)
     logprob = token_logprobs(logits, chosen, temperature=temperature)
     return (
         spread(logprob, places, response_lengths),
@@ -95,44 +94,9 @@ def logprobs_and_entropy(
     )
 
 
-def packed_logprobs(
-    model: PreTrainedModel,
-    tokens: Int[Tensor, "B S"],
-    prompt_lengths: Int[Tensor, " B"],
-    response_lengths: Int[Tensor, " B"],
-) -> Float[Tensor, " N"]:
-    """``logprobs`` of all response tokens in a row, with several sequences in one row of the model.
-
-    Rows are as wide as the longest sequence and hold as many as fit; none sees another.
-
-    Args:
-        model: a policy that ``packed.can_pack``.
-        tokens: prompt and response of each sequence, right-padded.
-        prompt_lengths: tokens of each prompt, at least 1.
-        response_lengths: tokens of each response, the end-of-sequence token included.
-
-    Returns:
-        Nats, one a response token, sequence after sequence.
-    """
-    lengths = (prompt_lengths + response_lengths).tolist()
-    documents = [row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)]
-    shares = fill_rows(lengths, max(lengths))
-    rows, starts = documents_in_rows([[documents[i] for i in row] for row in shares], 0)
-    hidden = packed_hidden_states(model, rows.to(tokens.device))
-    home = torch.zeros(len(lengths), 2, dtype=torch.long)
-    for number, (row, begins) in enumerate(zip(shares, starts, strict=True)):
-        for document, begin in zip(row, begins, strict=True):
-            home[document] = torch.tensor([number, begin])
-    home = home.to(tokens.device)
-    places = response_places(prompt_lengths, response_lengths)
-    states = hidden[home[places.rows, 0], home[places.rows, 1] + places.columns]
-    chosen = tokens[places.rows, places.columns + 1]
-    return token_logprobs(unembed(model, states), chosen)
-
-
 def _choices(
-    model: PreTrainedModel, tokens: Int[Tensor, "B S"], places: Places
+    model: PreTrainedModel, tokens: Int[Tensor, "B S"], lengths: Int[Tensor, " B"], places: Places
 ) -> tuple[Float[Tensor, "N V"], Int[Tensor, " N"]]:
     """Logits before every response token, and the token that was chosen."""
-    hidden = hidden_states(model, tokens)[places.rows, places.columns]
+    hidden = hidden_states(model, tokens, lengths)[places.rows, places.columns]
     return unembed(model, hidden), tokens[places.rows, places.columns + 1]

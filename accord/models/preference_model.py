@@ -36,7 +36,7 @@ def scores(
     """
     if bool((lengths < 1).any()):
         raise ValueError("cannot score an empty conversation")
-    hidden = hidden_states(model, tokens)
+    hidden = hidden_states(model, tokens, lengths)
     rows = torch.arange(tokens.shape[0], device=tokens.device)
     return scalar_head.outputs(model, hidden[rows, lengths - 1])
 
@@ -61,7 +61,7 @@ def states_and_logprobs(
         states: what the head sees at the last token of each conversation.
         logprobs: nats, of every token of those rows but the first; 0 at padding.
     """
-    hidden = hidden_states(model, tokens)
+    hidden = hidden_states(model, tokens, lengths)
     rows = torch.arange(tokens.shape[0], device=tokens.device)
     # A document is a response to its own first token.
     after_first = lengths[better] - 1

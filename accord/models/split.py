@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from accord.models.adapters import layer_stack
-from accord.models.trunk import trunk
+from accord.models.trunk import states_of, trunk
 
 # Architectures whose trunk is: embed, then the layers in a row, then a norm of this name.
 LAST_NORM = {
@@ -38,33 +38,38 @@ def can_split(model: PreTrainedModel) -> bool:
 
 
 def lower_states(
-    model: PreTrainedModel, tokens: Int[Tensor, "B S"], *, layers: int
+    model: PreTrainedModel, tokens: Int[Tensor, "B S"], lengths: Int[Tensor, " B"], *, layers: int
 ) -> Float[Tensor, "B S D"]:
     """What the upper layers read: the states after the lowest ``layers`` layers, not normalised.
 
     Args:
         model: whose trunk can be split.
         tokens: right-padded token ids.
+        lengths: tokens of each row, padding not counted.
         layers: from below, at least 1.
 
     Raises:
         ValueError: the trunk is of an unknown build, or has not more layers than that.
     """
     body = _part(model, slice(0, layers), has_norm=False, count=layers)
-    hidden: Tensor = body(input_ids=tokens, use_cache=False).last_hidden_state
-    return hidden
+    return states_of(model, body, tokens, lengths)
 
 
 def upper_states(
-    model: PreTrainedModel, lower: Float[Tensor, "B S D"], *, layers: int
+    model: PreTrainedModel,
+    lower: Float[Tensor, "B S D"],
+    lengths: Int[Tensor, " B"],
+    *,
+    layers: int,
 ) -> Float[Tensor, "B S D"]:
     """What the head sees, from the states after the lowest ``layers`` layers.
 
-    ``upper_states(model, lower_states(model, tokens))`` is ``trunk.hidden_states(model, tokens)``.
+    Of ``lower_states`` it makes what ``trunk.hidden_states`` gives.
 
     Args:
         model: whose trunk can be split.
         lower: from ``lower_states`` of this model, or of one with the same lower layers.
+        lengths: as there.
         layers: as there.
 
     Raises:
@@ -74,8 +79,7 @@ def upper_states(
     for name, module in body.named_children():
         if isinstance(module, nn.Embedding):  # GPT-2 adds positions to whatever comes in
             body._modules[name] = _Nothing(lower.shape[-1])
-    hidden: Tensor = body(inputs_embeds=lower, use_cache=False).last_hidden_state
-    return hidden
+    return states_of(model, body, lower, lengths)
 
 
 class _Nothing(nn.Module):

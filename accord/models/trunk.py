@@ -1,7 +1,7 @@
 """The transformer under every head, and the places in a batch that the heads read.
 
 Sequences are right-padded and attention is causal, so that padding can never reach an earlier
-position: no attention mask is passed, position ids are 0..S-1, and lengths say what counts.
+position: no attention mask is needed, position ids are 0..S-1, and lengths say what counts.
 
 Dimension key:
     B: sequences in the batch
@@ -18,6 +18,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from accord.models.unpadded import can_unpad, layout_of, run_unpadded
+
 
 def trunk(model: PreTrainedModel) -> nn.Module:
     """The part of a model below its head, shared by policies and scalar models."""
@@ -25,17 +27,42 @@ def trunk(model: PreTrainedModel) -> nn.Module:
     return body
 
 
-def hidden_states(model: PreTrainedModel, tokens: Int[Tensor, "B S"]) -> Float[Tensor, "B S D"]:
+def hidden_states(
+    model: PreTrainedModel, tokens: Int[Tensor, "B S"], lengths: Int[Tensor, " B"]
+) -> Float[Tensor, "B S D"]:
     """What the head of ``model`` sees, one vector a position, after the final normalisation.
+
+    Padding is not computed where the model can do without it (``unpadded``).
 
     Args:
         model: any causal model of transformers.
         tokens: right-padded token ids.
+        lengths: tokens of each row, padding not counted.
 
     Returns:
         One vector a position; those at padding mean nothing.
     """
-    hidden: Tensor = trunk(model)(input_ids=tokens, use_cache=False).last_hidden_state
+    return states_of(model, trunk(model), tokens, lengths)
+
+
+def states_of(
+    model: PreTrainedModel,
+    body: nn.Module,
+    table: Int[Tensor, "B S"] | Float[Tensor, "B S D"],
+    lengths: Int[Tensor, " B"],
+) -> Float[Tensor, "B S D"]:
+    """``hidden_states`` of a part of a trunk, which reads tokens or the states below it.
+
+    Args:
+        model: whose trunk it is.
+        body: the part.
+        table: right-padded.
+        lengths: tokens of each row, padding not counted.
+    """
+    if int(lengths.sum()) < table.shape[0] * table.shape[1] and can_unpad(trunk(model)):
+        return run_unpadded(body, table, layout_of(lengths, table.shape[1]))
+    given = {"inputs_embeds" if table.is_floating_point() else "input_ids": table}
+    hidden: Tensor = body(**given, use_cache=False).last_hidden_state
     return hidden
 
 

@@ -29,5 +29,6 @@ def values(
         Score units; 0 after the end of a response. T is the longest response.
     """
     places = response_places(prompt_lengths, response_lengths)
-    hidden = hidden_states(model, tokens)[places.rows, places.columns]
+    lengths = prompt_lengths + response_lengths
+    hidden = hidden_states(model, tokens, lengths)[places.rows, places.columns]
     return spread(scalar_head.outputs(model, hidden), places, response_lengths)

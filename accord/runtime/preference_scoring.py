@@ -90,7 +90,7 @@ def last_states(model: PreTrainedModel, items: Sequence[Item]) -> Tensor:
         return states[row, column]
     tokens, lengths = padded([c for item in items for c in item.conversations], model)
     row = torch.arange(len(lengths), device=tokens.device)
-    return hidden_states(model, tokens)[row, lengths - 1]
+    return hidden_states(model, tokens, lengths)[row, lengths - 1]
 
 
 def padded(conversations: Sequence[Sequence[int]], model: PreTrainedModel) -> tuple[Tensor, Tensor]:

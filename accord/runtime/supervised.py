@@ -54,7 +54,6 @@ class Plan:
     checkpoint_every: int
     dropout: float = 0.0
     precision: Precision = "float32"
-    packing: bool = False
     keep: Keep = "last"
 
 
@@ -125,16 +124,11 @@ def fit(
     model.train(False)
 
 
-def response_loss(
-    model: PreTrainedModel, rows: Sequences, precision: Precision, *, packing: bool = False
-) -> Tensor:
+def response_loss(model: PreTrainedModel, rows: Sequences, precision: Precision) -> Tensor:
     """Sum over response tokens of −log π, in nats."""
     where = device()
     rows = rows.to(where)
     with autocast(precision):
-        if packing:
-            lengths = (rows.prompt_lengths, rows.response_lengths)
-            return -policy.packed_logprobs(model, rows.tokens, *lengths).sum()
         logprobs = policy.logprobs(model, rows.tokens, rows.prompt_lengths, rows.response_lengths)
     return -logprobs.sum()
 
@@ -161,10 +155,7 @@ def _losses(
     model: PreTrainedModel, pieces: Sequence[Sequences], plan: Plan, step: int
 ) -> Iterable[train.Loss]:
     if plan.dropout == 0:
-        return [
-            functools.partial(response_loss, model, p, plan.precision, packing=plan.packing)
-            for p in pieces
-        ]
+        return [functools.partial(response_loss, model, p, plan.precision) for p in pieces]
     return [
         functools.partial(_with_dropout, model, piece, plan, (step, number))
         for number, piece in enumerate(pieces)
@@ -176,7 +167,7 @@ def _with_dropout(
 ) -> Tensor:
     """Dropout draws from torch's global generator, which is set for the length of one pass."""
     with seeded_globals(plan.seed, "dropout", *place):
-        return response_loss(model, piece, plan.precision, packing=plan.packing)
+        return response_loss(model, piece, plan.precision)
 
 
 def _learning_rate(plan: Plan, step: int, total: int) -> float:

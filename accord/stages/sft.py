@@ -30,7 +30,6 @@ from accord.models.load import (
     save_model,
     set_dropout,
 )
-from accord.models.packed import can_pack
 from accord.records import Demonstration, Sampling, read_records
 from accord.runtime import artifacts
 from accord.runtime.generate import HuggingFaceGenerator
@@ -71,7 +70,7 @@ class Config(StageConfig):
     held_out_fraction: float = Field(0.1, ge=0, lt=1)  #: of the prompts, never trained on
     log_every: int = Field(5, ge=1)  #: steps per line of metrics
     checkpoint_every: int = memory_only(100, ge=1)  #: steps
-    packing: bool = False  #: random batches, packed; off puts similar lengths into a batch
+    packing: bool = False  #: random batches, no padding; off puts similar lengths into a batch
     keep: Keep = "last"  #: the last weights, or the best of four by held-out loss or by score
     trained: Trained = Trained()  #: which weights, and in which numbers
 
@@ -93,7 +92,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
         )
     place(model)
     adapters.prepare(model, config.trained, random=generator(config.seed, "adapter"))
-    _check(config, inputs, model, held_out)
+    _check(config, inputs, held_out)
     padding = pad_id(tokenizer)
     fit(
         model,
@@ -144,15 +143,8 @@ def _split(
     return sides["train"], sorted(sides["test"], key=len)
 
 
-def _check(
-    config: Config, inputs: Inputs, model: PreTrainedModel, held_out: Sequence[Example]
-) -> None:
-    """Refuse settings that this model or these inputs cannot follow."""
-    if config.packing and not can_pack(model):
-        raise InputError(
-            f"{type(model).__name__} cannot be packed: it counts positions itself or looks back a "
-            "fixed number of tokens; leave `packing` off"
-        )
+def _check(config: Config, inputs: Inputs, held_out: Sequence[Example]) -> None:
+    """Refuse settings that these inputs cannot follow."""
     if config.keep != "last" and not held_out:
         raise InputError(
             f'`keep` = "{config.keep}" needs held-out demonstrations; raise `held_out_fraction`'
@@ -235,6 +227,5 @@ def _plan(config: Config) -> Plan:
         checkpoint_every=config.checkpoint_every,
         dropout=config.dropout,
         precision=config.trained.precision,
-        packing=config.packing,
         keep=config.keep,
     )

@@ -9,6 +9,7 @@ from accord.models import adapter_difference, adapters
 from accord.models.trunk import hidden_states
 
 TOKENS = torch.tensor([[1, 2, 3, 4], [5, 6, 7, 0]])
+LENGTHS = torch.tensor([4, 4])
 
 
 def pair(kind, rank=2):
@@ -34,19 +35,26 @@ def pair(kind, rank=2):
 def test_one_trunk_computes_what_the_other_did(kind):
     policy, judge = pair(kind)
     with torch.no_grad():
-        alone, wanted = hidden_states(policy, TOKENS), hidden_states(judge, TOKENS)
+        alone, wanted = (
+            hidden_states(policy, TOKENS, LENGTHS),
+            hidden_states(judge, TOKENS, LENGTHS),
+        )
         adapter_difference.add_difference(policy, judge, "judge", rank=3)
-        torch.testing.assert_close(hidden_states(policy, TOKENS), wanted, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(
+            hidden_states(policy, TOKENS, LENGTHS), wanted, atol=1e-5, rtol=1e-5
+        )
         assert not torch.allclose(alone, wanted, atol=1e-2)
         with adapters.using(policy, None):
-            assert torch.equal(hidden_states(policy, TOKENS), alone)
+            assert torch.equal(hidden_states(policy, TOKENS, LENGTHS), alone)
 
 
 def test_a_model_that_is_the_same_needs_an_adapter_of_nothing():
     policy, judge = pair("llama", rank=0)
     adapter_difference.add_difference(policy, judge, "judge", rank=1)
     with torch.no_grad():
-        assert torch.equal(hidden_states(policy, TOKENS), hidden_states(judge, TOKENS))
+        assert torch.equal(
+            hidden_states(policy, TOKENS, LENGTHS), hidden_states(judge, TOKENS, LENGTHS)
+        )
 
 
 def test_a_small_adapter_on_large_weights_is_found_in_spite_of_their_rounding():

@@ -87,7 +87,9 @@ def test_without_adapters_it_is_the_frozen_copy_to_the_bit(model):
             by_name[name] = scores(model)
     with adapters.using(model, None):
         assert adapters.active(model) is None
-        assert torch.equal(hidden_states(model, TOKENS), hidden_states(frozen, TOKENS))
+        assert torch.equal(
+            hidden_states(model, TOKENS, LENGTHS), hidden_states(frozen, TOKENS, LENGTHS)
+        )
         assert torch.equal(scores(model), scores(frozen))
     assert adapters.active(model) == "value"
     assert not torch.allclose(by_name["policy"], by_name["value"], atol=1e-3)

@@ -7,8 +7,6 @@ from transformers import BloomConfig, BloomForCausalLM
 from accord.models import load
 from accord.models.packed import (
     can_pack,
-    documents_in_rows,
-    fill_rows,
     packed_hidden_states,
     seen,
     sharing_pays,
@@ -27,7 +25,7 @@ def model(request, tiny_models):
 
 
 def alone(model, tokens):
-    return hidden_states(model, torch.tensor([tokens]))[0]
+    return hidden_states(model, torch.tensor([tokens]), torch.tensor([len(tokens)]))[0]
 
 
 def test_shared_prompts_give_the_states_of_single_rows(model):
@@ -39,16 +37,6 @@ def test_shared_prompts_give_the_states_of_single_rows(model):
             expected = alone(model, prompt + response)[len(prompt) :]
             found = states[row, end - len(response) + 1 : end + 1]
             torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
-
-
-def test_packed_documents_give_the_states_of_single_rows(model):
-    documents = [[5, 6, 7, 1], [8, 1], [9, 10, 11, 12, 1], [13, 14, 1]]
-    rows, starts = documents_in_rows([documents[:3], documents[3:]], 0)
-    states = packed_hidden_states(model, rows)
-    for row, several in ((0, documents[:3]), (1, documents[3:])):
-        for start, document in zip(starts[row], several, strict=True):
-            found = states[row, start : start + len(document)]
-            torch.testing.assert_close(found, alone(model, document), atol=1e-5, rtol=1e-5)
 
 
 def test_gradients_are_those_of_single_rows(tiny_models):
@@ -70,15 +58,14 @@ def test_gradients_are_those_of_single_rows(tiny_models):
 
 def test_what_is_seen_by_hand():
     # prompt of two, responses of two and one, then padding
-    groups = torch.tensor([[0, 0, 0, 0, 0, -1]])
-    segments = torch.tensor([[0, 0, 1, 1, 2, 0]])
-    assert seen(groups, segments)[0].int().tolist() == [
+    segments = torch.tensor([[0, 0, 1, 1, 2, -1]])
+    assert seen(segments)[0].int().tolist() == [
         [1, 0, 0, 0, 0, 0],
         [1, 1, 0, 0, 0, 0],
         [1, 1, 1, 0, 0, 0],
         [1, 1, 1, 1, 0, 0],
         [1, 1, 0, 0, 1, 0],
-        [0, 0, 0, 0, 0, 1],
+        [1, 1, 0, 0, 0, 1],
     ]
 
 
@@ -97,16 +84,6 @@ def test_a_model_without_positions_or_with_a_window_cannot(model):
     assert not can_pack(bloom)
     model.config.sliding_window = 8
     assert not can_pack(model)
-
-
-def test_rows_are_filled_by_hand():
-    assert fill_rows([3, 7, 5, 2], 10) == [[1, 0], [2, 3]]
-    assert fill_rows([12, 1], 10) == [[0], [1]]
-    lengths = [5, 9, 2, 2, 8, 1, 3]
-    rows = fill_rows(lengths, 10)
-    assert sorted(i for row in rows for i in row) == list(range(7))
-    assert all(sum(lengths[i] for i in row) <= 10 for row in rows)
-    assert len(rows) == 3  # thirty tokens in rows of ten
 
 
 def test_sharing_pays_for_long_prompts_only():

@@ -29,7 +29,9 @@ def model(request, tiny_models):
 def test_the_score_is_read_at_the_last_token(model):
     scores = preference_model.scores(model, padded(), LENGTHS)
     for row, tokens in enumerate(ROWS):
-        last = hidden_states(model, torch.tensor([tokens]))[0, -1].double()
+        last = hidden_states(model, torch.tensor([tokens]), torch.tensor([len(tokens)]))[
+            0, -1
+        ].double()
         by_hand = sum(float(h * w) for h, w in zip(last, model.score.weight[0], strict=True))
         assert scores[row] == pytest.approx(by_hand, abs=1e-5)
 

@@ -15,6 +15,7 @@ from accord.functional.preference import ranking_loss
 from accord.models import packed
 from accord.models import preference_model as scoring
 from accord.models.load import load_scalar_model
+from accord.models.unpadded import can_unpad
 from accord.records import (
     Comparison,
     LabeledComparison,
@@ -205,14 +206,13 @@ def test_every_response_is_forwarded_exactly_once(inputs, monkeypatch, shared, k
     items = prepared(inputs, model, tokenizer)[:6]
     monkeypatch.setattr(packed, "sharing_pays", lambda *_: shared)
     packed.can_pack(model)
+    can_unpad(model.model)
     real = []
-    original = model.model.forward
 
-    def counting(**given):
+    def count(module, _, given):
         real.append(int((given["input_ids"] != model.config.pad_token_id).sum()))
-        return original(**given)
 
-    monkeypatch.setattr(model.model, "forward", counting)
+    model.model.register_forward_pre_hook(count, with_kwargs=True)
     loss_of(model, items, loss={"kind": kind})
     prompts = sum(len(i.prompt) * (1 if shared else len(i.responses)) for i in items)
     assert real == [prompts + sum(len(r) for i in items for r in i.responses)]

@@ -194,23 +194,6 @@ def test_nothing_to_train_on_is_said(inputs, tmp_path):
         tuned(inputs, tmp_path / "out", context=3)
 
 
-def test_packed_losses_and_gradients_equal_those_of_single_rows(inputs):
-    """No document sees another, whichever row it lies in."""
-    model, tokenizer = load_policy(inputs.model)
-    encoded = sft.encode_demonstrations(tokenizer, [demonstration(i) for i in range(9)], context=99)
-    rows = sft._batch(encoded, range(9), 0)
-    parameters = list(model.parameters())
-    apart, packed = (
-        supervised.response_loss(model, rows, "float32", packing=packing)
-        for packing in (False, True)
-    )
-    torch.testing.assert_close(packed, apart, atol=1e-5, rtol=1e-5)
-    for one, other in zip(
-        torch.autograd.grad(packed, parameters), torch.autograd.grad(apart, parameters), strict=True
-    ):
-        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
-
-
 def test_the_best_weights_by_held_out_loss_are_kept(inputs, tmp_path):
     out = tuned(inputs, tmp_path / "out", learning_rate=0.3, keep="loss")
     losses = [line["held_out/loss"] for line in read_metrics(out) if "held_out/loss" in line]
@@ -261,11 +244,8 @@ def test_the_best_weights_by_score_are_kept_and_survive_a_kill(
     assert outcome(tmp_path / "out") == outcome(straight)
 
 
-def test_settings_that_cannot_be_followed_are_refused(inputs, tmp_path, monkeypatch):
+def test_settings_that_cannot_be_followed_are_refused(inputs, tmp_path):
     with pytest.raises(InputError, match="needs the input `preference_model`"):
         tuned(inputs, tmp_path / "a", keep="score")
     with pytest.raises(InputError, match="needs held-out demonstrations"):
         tuned(inputs, tmp_path / "b", keep="loss", held_out_fraction=0.0)
-    monkeypatch.setattr(sft, "can_pack", lambda _: False)
-    with pytest.raises(InputError, match="leave `packing` off"):
-        tuned(inputs, tmp_path / "c", packing=True)

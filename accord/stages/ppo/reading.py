@@ -84,10 +84,12 @@ def joint_reading(
     """Policy and value head on one pass over some rows; gradients flow if they are recorded."""
     with autocast(tools.precision):
         if lower is None:
-            hidden = hidden_states(tools.policy, part.tokens)
+            hidden = hidden_states(tools.policy, part.tokens, part.lengths())
         else:
             below = lower[:, : part.tokens.shape[1]]
-            hidden = split.upper_states(tools.policy, below, layers=tools.frozen_layers)
+            hidden = split.upper_states(
+                tools.policy, below, part.lengths(), layers=tools.frozen_layers
+            )
         lengths = part.prompt_lengths, part.response_lengths
         heads = Heads(tools.policy, tools.value_model)
         return joint.read(
@@ -100,8 +102,10 @@ def lower_states(tools: Tools, sequences: Sequences) -> Tensor:
 
     def compute(rows: list[int]) -> Tensor:
         with autocast(tools.precision):
-            tokens = sequences.select(rows).tokens
-            return split.lower_states(tools.policy, tokens, layers=tools.frozen_layers)
+            part = sequences.select(rows)
+            return split.lower_states(
+                tools.policy, part.tokens, part.lengths(), layers=tools.frozen_layers
+            )
 
     shape = (*sequences.tokens.shape, tools.policy.config.get_text_config().hidden_size)
     table = torch.zeros(shape, device=sequences.tokens.device)
@@ -120,7 +124,7 @@ def _from_lower(
         below = lower[rows, : part.tokens.shape[1]]
         places = response_places(part.prompt_lengths, part.response_lengths)
         with autocast(tools.precision):
-            hidden = split.upper_states(model, below, layers=tools.frozen_layers)
+            hidden = split.upper_states(model, below, part.lengths(), layers=tools.frozen_layers)
             logits = unembed(model, hidden[places.rows, places.columns])
         chosen = part.tokens[places.rows, places.columns + 1]
         found = token_logprobs(logits, chosen, temperature=temperature)

@@ -145,8 +145,8 @@ def test_hydra_shares_its_lower_layers_and_computes_them_once(models, judged, mo
     monkeypatch.setattr(
         split,
         "lower_states",
-        lambda model, tokens, **more: (
-            passes.append(len(tokens)) or lower_states(model, tokens, **more)
+        lambda model, tokens, lengths, **more: (
+            passes.append(len(tokens)) or lower_states(model, tokens, lengths, **more)
         ),
     )
     state = ppo.initial_state(tools, config)
