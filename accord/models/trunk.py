@@ -20,6 +20,8 @@ from transformers import PreTrainedModel
 
 from accord.models.unpadded import can_unpad, layout_of, run_unpadded
 
+WORTH_UNPADDING = 0.9  # share of real tokens above which laying them out costs more than it saves
+
 
 def trunk(model: PreTrainedModel) -> nn.Module:
     """The part of a model below its head, shared by policies and scalar models."""
@@ -32,7 +34,7 @@ def hidden_states(
 ) -> Float[Tensor, "B S D"]:
     """What the head of ``model`` sees, one vector a position, after the final normalisation.
 
-    Padding is not computed where the model can do without it (``unpadded``).
+    Padding is not computed where there is much of it and the model can do without (``unpadded``).
 
     Args:
         model: any causal model of transformers.
@@ -59,7 +61,8 @@ def states_of(
         table: right-padded.
         lengths: tokens of each row, padding not counted.
     """
-    if int(lengths.sum()) < table.shape[0] * table.shape[1] and can_unpad(trunk(model)):
+    full = table.shape[0] * table.shape[1]
+    if int(lengths.sum()) <= WORTH_UNPADDING * full and can_unpad(trunk(model)):
         return run_unpadded(body, table, layout_of(lengths, table.shape[1]))
     given = {"inputs_embeds" if table.is_floating_point() else "input_ids": table}
     hidden: Tensor = body(**given, use_cache=False).last_hidden_state

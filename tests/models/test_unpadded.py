@@ -24,7 +24,7 @@ from accord.models.trunk import hidden_states, trunk
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 32}
 MORE = {"intermediate_size": 24, "max_position_embeddings": 64, "attn_implementation": "eager"}
-ROWS = [[5, 6, 7, 8, 9, 10], [11, 12], [13, 14, 15, 16], [17]]
+ROWS = [[5, 6, 7, 8, 9, 10], [11, 12], [13, 14, 15, 16], [17]]  # little more than half full
 
 
 def model_of(kind, **more):
