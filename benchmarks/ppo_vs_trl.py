@@ -14,6 +14,7 @@ eager attention. `shared` and `hydra` are Accord's layouts of docs/stages/ppo.md
 import argparse
 import itertools
 import json
+import math
 import resource
 import statistics
 import subprocess
@@ -85,10 +86,14 @@ def make_world(folder: Path, size: str) -> None:
 
 def end_often(policy: torch.nn.Module) -> None:
     """Shift the last norm along the end-of-sequence embedding until the mean length is right."""
-    embedding = policy.transformer.wte.weight.data
-    end, others = embedding[0].clone(), embedding.shape[0] - 1
-    odds = torch.log(torch.tensor(others / (MEAN_LENGTH - 1)))
-    policy.transformer.ln_f.bias.data.copy_(end * float(odds) / float(end @ end))
+    end = policy.transformer.wte.weight.data[0].clone()
+    texts = torch.randint(5, policy.config.vocab_size, (16, PROMPT + RESPONSE))
+    wanted, odds = 1 / MEAN_LENGTH, 0.0
+    for _ in range(6):
+        policy.transformer.ln_f.bias.data.copy_(end * odds / float(end @ end))
+        with torch.no_grad():
+            found = float(policy(texts).logits.softmax(-1)[:, PROMPT:, 0].mean())
+        odds += math.log(wanted / (1 - wanted)) - math.log(found / (1 - found))
 
 
 def accord_side(world: Path, side: str, updates: int) -> dict[str, object]:
@@ -178,7 +183,7 @@ def trl_side(world: Path, side: str, updates: int) -> dict[str, object]:
         AutoTokenizer,
         TrainerCallback,
     )
-    from trl.experimental.ppo import PPOConfig, PPOTrainer  # noqa: PLC0415
+    from trl.experimental.ppo import PPOConfig, PPOTrainer, ppo_trainer  # noqa: PLC0415
 
     tuned = {"attn_implementation": "eager"} if side == "trl-tuned" else {}
     if tuned:
@@ -187,7 +192,19 @@ def trl_side(world: Path, side: str, updates: int) -> dict[str, object]:
     rows = (world / "prompts.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [json.loads(row)["messages"][0]["content"] for row in rows]
     ids = [tokenizer(f"Human: {text} Assistant:")["input_ids"] for text in texts]
-    times, lengths = [time.perf_counter()], []
+    times, lengths, widths = [time.perf_counter()], [], []
+    generate = ppo_trainer.batch_generation
+
+    def counted(model, queries, *more):  # type: ignore[no-untyped-def]
+        whole, logits = generate(model, queries, *more)
+        said = whole[:, queries.shape[1] :]
+        ends = (said == tokenizer.eos_token_id).float()
+        until = torch.where(ends.any(1), ends.argmax(1) + 1, said.shape[1])
+        lengths.append(float(until.float().mean()))
+        widths.append(said.shape[1])
+        return whole, logits
+
+    ppo_trainer.batch_generation = counted
 
     class Clock(TrainerCallback):
         def on_step_end(self, args, state, control, **more):  # type: ignore[no-untyped-def]
@@ -210,7 +227,8 @@ def trl_side(world: Path, side: str, updates: int) -> dict[str, object]:
     )
     times[0] = time.perf_counter()
     trainer.train()
-    return {"seconds": [b - a for a, b in itertools.pairwise(times)], "lengths": lengths}
+    seconds = [b - a for a, b in itertools.pairwise(times)]
+    return {"seconds": seconds, "lengths": lengths, "widths": widths}
 
 
 def one_side(world: Path, side: str, updates: int, threads: int) -> None:

@@ -81,6 +81,15 @@ LESSONS = {
         "are read but not learned.",
         example="--inputs model=out/base\n--inputs demonstrations=out/world --out out/sft",
     ),
+    "context_distillation": Lesson(
+        summary="Move a prompt into the weights, as if it stood before every text.",
+        takes="a language model, the prompt (text or demonstrations), and plain documents.",
+        makes="a policy.",
+        rule="the loss is the mean over tokens of KL(model with the prompt || model without it), "
+        "over the 50 likeliest tokens and one category for the rest.",
+        example="--inputs model=out/base --inputs prompt=out/world\n"
+        "--inputs documents=out/world --out out/distilled",
+    ),
     "sample": Lesson(
         summary="Draw responses from policies and pair them for labeling.",
         takes="one or more policies by name, and prompts.",

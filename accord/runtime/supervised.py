@@ -33,6 +33,7 @@ from accord.runtime.steps import steps_left
 Keep = Literal["last", "loss", "score"]  #: which weights are the result
 Batch = Callable[[Sequence[int]], Sequences]  #: row numbers to a batch
 Judge = Callable[[], float]  #: mean score of the policy's responses, score units
+Loss = Callable[[PreTrainedModel, Sequences, Precision], Tensor]  #: sum over response tokens, nats
 
 EVALUATIONS = 4  # of the held-out loss, evenly over the run
 
@@ -66,6 +67,7 @@ def fit(
     held_out: Sequence[Sequences],
     out: Path,
     judge: Judge | None = None,
+    loss: Loss | None = None,
 ) -> None:
     """Train a policy, going on where an interrupted run stopped.
 
@@ -77,6 +79,7 @@ def fit(
         held_out: what ``held_out/loss`` is measured on.
         out: checkpoints and metrics go below.
         judge: gives the mean score of what the policy says now, for ``held_out/score``.
+        loss: summed over the response tokens of some rows; ``response_loss`` if not given.
     """
     optimizer = train.adam(
         model.parameters(),
@@ -89,6 +92,7 @@ def fit(
         state.models["best"] = copy.deepcopy(model).requires_grad_(False)
         state.scalars["best"] = math.inf
     log = MetricsLog(out)
+    loss = loss or response_loss
     total = len(batches)
     evaluated = {round(total * (i + 1) / EVALUATIONS) for i in range(EVALUATIONS)}
     began, trained = time.monotonic(), 0
@@ -101,7 +105,7 @@ def fit(
         rate = _learning_rate(plan, step, total)
         result = train.optimiser_step(
             optimizer,
-            _losses(model, pieces, plan, step),
+            _losses(model, pieces, plan, step, loss),
             count=tokens,
             learning_rate=rate,
             max_grad_norm=plan.max_grad_norm,
@@ -112,7 +116,7 @@ def fit(
         if (step + 1) % plan.log_every == 0 or step + 1 == total:
             metrics = _means(state) | {"train/learning_rate": rate}
         if step + 1 in evaluated:
-            metrics |= {"held_out/loss": mean_loss(model, held_out, plan.precision)}
+            metrics |= {"held_out/loss": mean_loss(model, held_out, plan.precision, loss)}
             if judge is not None:
                 metrics |= {"held_out/score": judge()}
             _keep_best(state, plan, metrics)
@@ -134,14 +138,19 @@ def response_loss(model: PreTrainedModel, rows: Sequences, precision: Precision)
 
 
 @torch.no_grad()
-def mean_loss(model: PreTrainedModel, held_out: Sequence[Sequences], precision: Precision) -> float:
-    """Mean of −log π over the response tokens of the held-out rows, in nats; dropout is off.
+def mean_loss(
+    model: PreTrainedModel,
+    held_out: Sequence[Sequences],
+    precision: Precision,
+    loss: Loss = response_loss,
+) -> float:
+    """Mean loss of a response token of the held-out rows, in nats; dropout is off.
 
     Not a number when nothing is held out.
     """
     training = model.training
     model.train(False)
-    losses = in_order(lambda rows: float(response_loss(model, rows, precision)), held_out)
+    losses = in_order(lambda rows: float(loss(model, rows, precision)), held_out)
     total = sum(losses)
     tokens = sum(int(rows.response_lengths.sum()) for rows in held_out)
     model.train(training)
@@ -152,22 +161,22 @@ COUNTED = ("loss", "tokens", "grad_norm", "steps")
 
 
 def _losses(
-    model: PreTrainedModel, pieces: Sequence[Sequences], plan: Plan, step: int
+    model: PreTrainedModel, pieces: Sequence[Sequences], plan: Plan, step: int, loss: Loss
 ) -> Iterable[train.Loss]:
     if plan.dropout == 0:
-        return [functools.partial(response_loss, model, p, plan.precision) for p in pieces]
+        return [functools.partial(loss, model, p, plan.precision) for p in pieces]
     return [
-        functools.partial(_with_dropout, model, piece, plan, (step, number))
+        functools.partial(_with_dropout, model, piece, plan, (step, number), loss)
         for number, piece in enumerate(pieces)
     ]
 
 
 def _with_dropout(
-    model: PreTrainedModel, piece: Sequences, plan: Plan, place: tuple[int, int]
+    model: PreTrainedModel, piece: Sequences, plan: Plan, place: tuple[int, int], loss: Loss
 ) -> Tensor:
     """Dropout draws from torch's global generator, which is set for the length of one pass."""
     with seeded_globals(plan.seed, "dropout", *place):
-        return response_loss(model, piece, plan.precision)
+        return loss(model, piece, plan.precision)
 
 
 def _learning_rate(plan: Plan, step: int, total: int) -> float:

@@ -105,6 +105,12 @@ def _sft() -> ModuleType:
     return sft
 
 
+def _context_distillation() -> ModuleType:
+    from accord.stages import context_distillation
+
+    return context_distillation
+
+
 def _sample() -> ModuleType:
     from accord.stages import sample
 
@@ -208,6 +214,7 @@ STAGES: dict[str, Callable[[], ModuleType]] = {
     "mix_comparisons": _mix_comparisons,
     "pretrain": _pretrain,
     "sft": _sft,
+    "context_distillation": _context_distillation,
     "sample": _sample,
     "publish": _publish,
     "simulate_labelers": _simulate_labelers,
