@@ -1,7 +1,7 @@
 """Kill ``accord ppo`` with ``kill -9`` at random moments; every run must end as an undisturbed one.
 
     python benchmarks/ppo_kills.py                    30 kills, minutes
-    python benchmarks/ppo_kills.py --kills 5 --seed 1
+    python benchmarks/ppo_kills.py --kills 10 --layout shared_trunk
 
 The run has everything on that a checkpoint must hold: an adaptive coefficient of the tax and of the
 penalty, averaged weights, PPO-ptx, several preference models. Compared are the digests of the
@@ -44,6 +44,11 @@ optimizer = { ema_decay = 0.9, critic_warmup = 2 }
 pretraining = { coef = 1.0 }
 score = { combine = "worst" }
 """
+LAYOUTS = {
+    "separate": "",
+    "shared_trunk": 'models = { layout = "shared_trunk", lora_rank = 4 }',
+    "hydra": 'models = { layout = "hydra", frozen_layers = 1 }',
+}
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,8 @@ class Outcome:
     differing: Sequence[str]
 
 
-def write_inputs(folder: Path) -> None:
-    """A tiny policy, two preference models, prompts and documents."""
+def write_inputs(folder: Path, layout: str = "separate") -> None:
+    """A tiny policy, two preference models, prompts, documents and settings."""
     tokenizer = train_tokenizer([" ".join(WORDS)] * 3, 280)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -85,7 +90,7 @@ def write_inputs(folder: Path) -> None:
     write_records(folder / "prompts-train.jsonl", prompts)
     lines = "".join(json.dumps({"text": text + " " + text}) + "\n" for text in texts)
     (folder / "pretraining.jsonl").write_text(lines, encoding="utf-8")
-    (folder / "settings.toml").write_text(SETTINGS, encoding="utf-8")
+    (folder / "settings.toml").write_text(SETTINGS + LAYOUTS[layout], encoding="utf-8")
 
 
 def start(folder: Path, out: Path) -> subprocess.Popen[bytes]:
@@ -94,8 +99,8 @@ def start(folder: Path, out: Path) -> subprocess.Popen[bytes]:
         "policy": folder / "policy",
         "preference_model": folder / "pm",
         "more_preference_models": folder / "pm-2",
-        "prompts": folder,
-        "documents": folder,
+        "prompts": folder / "prompts-train.jsonl",
+        "documents": folder / "pretraining.jsonl",
     }
     command = [sys.executable, "-m", "accord.cli", "ppo", "--out", str(out)]
     command += ["--config", str(folder / "settings.toml")]
@@ -165,10 +170,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--layout", choices=LAYOUTS, default="separate")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="accord-ppo-kills-") as name:
         folder = Path(name)
-        write_inputs(folder)
+        write_inputs(folder, options.layout)
         found = disturb(folder, kills=options.kills, seed=options.seed)
     listed = ", ".join(found.differing) or "none"
     print(f"{found.kills} kills in {found.runs} runs, differing: {listed}")

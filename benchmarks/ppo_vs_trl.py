@@ -252,11 +252,11 @@ def measured(python: str, world: Path, side: str, updates: int, threads: int) ->
     return found
 
 
-def roof(threads: int) -> float:
-    """Measured float32 products, GFLOP/s, at the shape of the small model's widest layer."""
+def roof(threads: int, dtype: torch.dtype) -> float:
+    """Measured products, GFLOP/s, at the shape of the small model's widest layer."""
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("medium")
-    a, b = torch.randn(3072, 384), torch.randn(384, 1536)
+    a, b = torch.randn(3072, 384, dtype=dtype), torch.randn(384, 1536, dtype=dtype)
     speeds = []
     for _ in range(30):
         began = time.perf_counter()
@@ -265,13 +265,34 @@ def roof(threads: int) -> float:
     return statistics.median(speeds)
 
 
+def nominal_flops(side: str, size: str, length: float) -> float:
+    """Floating-point operations that an update of Accord's cannot do without, attention left out.
+
+    Two a weight and token forwards, four more backwards, two of those where the weight is not
+    trained; heads at response tokens; padding none; lower layers of hydra once.
+    """
+    layers, width, _, vocabulary = SIZES[size]
+    body = 12.0 * layers * width**2 * BATCH * (PROMPT + length)
+    head = float(vocabulary * width) * BATCH * length
+    policy = 2 * (body + head)  # one forward pass
+    scored = policy + 2 * body  # sampling; the preference model
+    if side.startswith("hydra"):
+        upper = body / 2 + head
+        return scored + body + 2 * upper * 2 + EPOCHS * 6 * upper
+    if side.startswith("shared"):
+        return scored + 2 * policy + EPOCHS * 2 * policy
+    return scored + policy + 2 * body + EPOCHS * 3 * (policy + 2 * body)
+
+
 def compare(args: argparse.Namespace) -> None:
     """All sides in turn, then one table."""
     sides = [side for side in args.sides.split(",") if side]
     print(
         f"size {args.size}, {args.threads} threads, {args.updates} updates x {args.rounds} rounds"
     )
-    print(f"float32 roof {roof(args.threads):.0f} GFLOP/s", flush=True)
+    roofs = {"float32": torch.float32, "bf16": torch.bfloat16}
+    most = {name: roof(args.threads, dtype) for name, dtype in roofs.items()}
+    print(", ".join(f"roof {name} {speed:.0f} GFLOP/s" for name, speed in most.items()), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         world = Path(folder)
         make_world(world, args.size)
@@ -283,6 +304,7 @@ def compare(args: argparse.Namespace) -> None:
                 print(f"{side}: {json.dumps(runs[side][-1])}", file=sys.stderr, flush=True)
     print(
         f"{'side':<14}{'s/update':>10}{'best':>8}{'eps/s':>8}{'x TRL':>7}{'peak MiB':>10}  length"
+        "  of the roof"
     )
     first = None
     for side in sides:
@@ -291,10 +313,14 @@ def compare(args: argparse.Namespace) -> None:
         first = first or median
         peak = max(float(run["peak_mib"]) for run in runs[side])  # type: ignore[arg-type]
         lengths = [x for run in runs[side] for x in run["lengths"]]  # type: ignore[attr-defined]
-        length = f"{statistics.fmean(lengths):.1f}" if lengths else "-"
+        length = statistics.fmean(lengths)
+        share = "-"
+        if not side.startswith("trl"):
+            done = nominal_flops(side, args.size, length) / median / 1e9
+            share = f"{done / most['bf16' if side.endswith('bf16') else 'float32']:.0%}"
         print(
             f"{side:<14}{median:>10.2f}{best:>8.2f}{BATCH / median:>8.2f}{first / median:>7.2f}"
-            f"{peak:>10.0f}{length:>8}"
+            f"{peak:>10.0f}{length:>8.1f}{share:>13}"
         )
 
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import hypothesis
 import pytest
+from filelock import FileLock
 from pydantic import Field
 from rich.console import Console
 
@@ -118,10 +119,15 @@ def tiny_models(tmp_path_factory, tiny_tokenizer):
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tmp_path_factory):
-    """A finished run of ``tests/tiny.toml``: every stage once, in seconds."""
-    out = tmp_path_factory.mktemp("tiny") / "out"
+def tiny_run(tmp_path_factory, worker_id):
+    """A finished run of ``tests/tiny.toml``: every stage once, in seconds; one for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
     table = read_toml(Path(__file__).parent / "tiny.toml")
-    planned = pipeline.plan(table, out, title="tiny")
-    pipeline.run(planned, Console(quiet=True))
+    planned = pipeline.plan(table, shared / "tiny" / "out", title="tiny")
+    finished = shared / "tiny" / "finished"
+    with FileLock(shared / "tiny.lock"):
+        if not finished.exists():  # a second run would write its listing anew
+            pipeline.run(planned, Console(quiet=True))
+            finished.touch()
     return planned

@@ -1,8 +1,9 @@
 """``accord study``: many runs that differ in one thing, and what follows from all of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,9 +14,10 @@ from accord.cli.errors import plain_errors
 from accord.cli.options import DryRun, Settings, taken_from
 from accord.config import InputError, apply_settings
 
-__all__ = ["app"]
+if TYPE_CHECKING:
+    from accord.studies.pmp import Design, Sources
 
-TITLE = "Preference pretraining"
+__all__ = ["app"]
 
 app = typer.Typer(help="Studies: many runs that differ in one thing, with intervals and a plot.")
 
@@ -29,13 +31,10 @@ app.command("frontier")(frontier_study.frontier)
 
 
 @dataclass(frozen=True)
-class PmpSources:
-    """What preference pretraining is studied on."""
+class Data:
+    """What a study of preference models is made on."""
 
     target: Annotated[str, typer.Option(metavar="SOURCE", help="Comparisons that people made.")]
-    public: Annotated[
-        list[str], typer.Option(metavar="SOURCE", help="Public votes; may be repeated.")
-    ]
     model: Annotated[
         str, typer.Option(metavar="MODEL", help="A language model; else one is pretrained.")
     ] = ""
@@ -46,7 +45,16 @@ class PmpSources:
 
 
 @dataclass(frozen=True)
-class PmpOptions:
+class Public:
+    """What preference pretraining reads."""
+
+    public: Annotated[
+        list[str], typer.Option(metavar="SOURCE", help="Public votes; may be repeated.")
+    ]
+
+
+@dataclass(frozen=True)
+class Options:
     """How it is studied."""
 
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the study.")]
@@ -59,9 +67,9 @@ class PmpOptions:
 
 
 @app.command("pmp")
-@taken_from(PmpSources, PmpOptions)
+@taken_from(Data, Public, Options)
 @plain_errors()
-def pmp(given: PmpSources, options: PmpOptions) -> None:
+def pmp(data: Data, public: Public, options: Options) -> None:
     """Does preference pretraining save comparisons? Accuracy by their number, with and without.
 
     Trains preference models on ever more of the comparisons: from a language model, and from it
@@ -75,26 +83,74 @@ def pmp(given: PmpSources, options: PmpOptions) -> None:
 
         accord study pmp --target hh.jsonl.gz --public stackexchange --documents books --out out/pmp
     """
-    from accord.reports.pmp_study_page import write_pmp_study  # noqa: PLC0415 - not for `--help`
-    from accord.runtime.artifacts import write_json  # noqa: PLC0415
+    from accord.reports.study_page import PMP, write_study  # noqa: PLC0415 - not for `--help`
     from accord.studies import pmp as study  # noqa: PLC0415
 
-    settings = _by_kind(options.settings or [])
-    design = study.Design(_numbers(options.sizes), options.seeds, settings)
-    public, documents = tuple(given.public), tuple(given.documents or ())
-    sources = study.Sources(given.target, public, given.model, documents)
-    table = study.run_table(sources, design, TITLE)
-    planned = pipeline.plan(table, options.out, title=TITLE, command="accord study pmp")
+    design = _design(options)
+    table = study.run_table(_sources(data, public.public), design, "Preference pretraining")
+    folders = _run(table, options, "Preference pretraining", PMP.command)
+    if folders:
+        _tell(options, study.summary(folders, design), lambda p, f: write_study(p, PMP, f))
+
+
+@app.command("objectives")
+@taken_from(Data, Options)
+@plain_errors()
+def objectives(data: Data, options: Options) -> None:
+    """What should learn from comparisons: ranked preferences, good or bad, or imitation?
+
+    Trains a preference model on pairs, one that calls each response good or bad by itself, and a
+    policy that imitates what was put first, on ever more of the comparisons; a policy's score is
+    its mean log-probability. The same command continues an interrupted study. Writes study.json
+    and study.html.
+
+    Example:
+
+        accord study objectives --target hh.jsonl.gz --model builtin:base --out out/objectives
+    """
+    from accord.reports.study_page import OBJECTIVES, write_study  # noqa: PLC0415
+    from accord.studies import objectives as study  # noqa: PLC0415
+    from accord.studies.pmp import summary  # noqa: PLC0415
+
+    design = _design(options)
+    table = study.run_table(_sources(data, []), design, "Objectives")
+    folders = _run(table, options, "Objectives", OBJECTIVES.command)
+    if folders:
+        found = summary(folders, design, names=study.ARMS, baseline=study.ARMS[0])
+        _tell(options, found, lambda path, f: write_study(path, OBJECTIVES, f))
+
+
+def _design(options: Options) -> "Design":
+    from accord.studies.pmp import Design  # noqa: PLC0415
+
+    return Design(_numbers(options.sizes), options.seeds, _by_kind(options.settings or []))
+
+
+def _sources(data: Data, public: list[str]) -> "Sources":
+    from accord.studies.pmp import Sources  # noqa: PLC0415
+
+    return Sources(data.target, tuple(public), data.model, tuple(data.documents or ()))
+
+
+def _run(table: dict[str, Any], options: Options, title: str, command: str) -> dict[str, Path]:
+    """Run all stages; their folders by name, or none after a dry run."""
+    planned = pipeline.plan(table, options.out, title=title, command=command)
     if options.dry_run:
         for step in planned.steps:
             typer.echo(f"{step.folder}: {pipeline.state(step.folder)}")
-        return
-    console = Console(soft_wrap=True)
-    pipeline.run(planned, console)
-    found = study.summary({step.name: step.folder for step in planned.steps}, design)
+        return {}
+    pipeline.run(planned, Console(soft_wrap=True))
+    return {step.name: step.folder for step in planned.steps}
+
+
+def _tell(
+    options: Options, found: dict[str, Any], write: Callable[[Path, dict[str, Any]], Path]
+) -> None:
+    from accord.runtime.artifacts import write_json  # noqa: PLC0415
+
     write_json(options.out / "study.json", found)
-    page = write_pmp_study(options.out / "study.html", found)
-    console.print(f"study: [bold]{page}[/]", highlight=False)
+    page = write(options.out / "study.html", found)
+    Console(soft_wrap=True).print(f"study: [bold]{page}[/]", highlight=False)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ Dimension key:
     *B: any leading dimensions, usually responses and their tokens
     V: vocabulary
     K: categories that are kept of the teacher's distribution
-    N: responses, or pairs of them
+    N: responses, or pairs of them; *N: any shape
 """
 
 import torch
@@ -77,8 +77,8 @@ def coarse_kl(
 
 
 def binary_discrimination_loss(
-    scores: Float[Tensor, "N"], good: Float[Tensor, "N"]
-) -> Float[Tensor, "N"]:
+    scores: Float[Tensor, "*N"], good: Float[Tensor, "*N"]
+) -> Float[Tensor, "*N"]:
     """Negative log-likelihood of single responses being called good or bad.
 
         loss = − good · log σ(s) − (1 − good) · log σ(−s)

@@ -13,6 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from accord.functional.distillation import binary_discrimination_loss
 from accord.functional.preference import soft_ranking_loss
 from accord.functional.rankings import (
     clamped_wins,
@@ -33,6 +34,7 @@ Kind = Literal[
     "rao_kupper",
     "rating",
     "rating_difference",
+    "binary",
 ]
 STRONGEST = 4  # of the four strengths a labeler can give
 TIE_STEP = 0.02  # nats that the logarithm of the tie parameter moves in a step, at the peak rate
@@ -127,6 +129,15 @@ def _rating_difference(scores: Tensor, targets: Targets, _loss: Loss, _: Tensor)
     return rating_difference_loss(scores, targets.ratings.nan_to_num(), ~targets.ratings.isnan())
 
 
+def _binary(scores: Tensor, targets: Targets, _loss: Loss, _: Tensor) -> Tensor:
+    """Each response by itself: how often it was put above another is how good it is."""
+    won, lost = targets.wins.sum(2), targets.wins.sum(1)
+    is_known = (won + lost > 0) & targets.mask
+    good = won / (won + lost).clamp(min=1e-9)
+    found = binary_discrimination_loss(scores, good.to(scores.dtype)).masked_fill(~is_known, 0.0)
+    return found.sum(1) / is_known.sum(1).clamp(min=1)
+
+
 LOSSES: dict[Kind, Comparisons] = {
     "pairwise": _pairwise,
     "best_of_k": _best_of_k,
@@ -136,6 +147,7 @@ LOSSES: dict[Kind, Comparisons] = {
     "rao_kupper": _rao_kupper,
     "rating": _rating,
     "rating_difference": _rating_difference,
+    "binary": _binary,
 }
 TIED: tuple[Kind, ...] = ("plackett_luce", "davidson", "rao_kupper")
 

@@ -11,11 +11,14 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from accord.data.collate import pad_rows
+from accord.data.collate import build, pad_rows
+from accord.functional.distillation import imitation_score
 from accord.models import packed, scalar_head
+from accord.models import policy as policies
 from accord.models.trunk import hidden_states
 from accord.runtime.parallel import in_order, parts_by_length
 from accord.runtime.preference_items import Item
+from accord.runtime.processor import device
 
 WINDOW = 4096  # comparisons that are held, sorted by length and scored at a time
 
@@ -50,6 +53,38 @@ def score_members(
     """
     bias = scalar_head.score_bias(model)
     return _read_all(model, items, lambda states: members(states) + bias, microbatch_size)
+
+
+def imitation_scores(
+    model: PreTrainedModel, items: Sequence[Item], *, microbatch_size: int
+) -> list[list[float]]:
+    """What a language model makes of every response: its mean log-probability, nats a token.
+
+    Args:
+        model: a language model.
+        items: comparisons.
+        microbatch_size: as in ``score_all``.
+    """
+    asked = [item.prompt for item in items for _ in item.responses]
+    said = [response for item in items for response in item.responses]
+    lengths = [len(p) + len(r) for p, r in zip(asked, said, strict=True)]
+
+    def score(rows: list[int]) -> list[float]:
+        batch = build([asked[i] for i in rows], [said[i] for i in rows], 0).to(device())
+        logprobs = policies.logprobs(
+            model, batch.tokens, batch.prompt_lengths, batch.response_lengths
+        )
+        found: list[float] = imitation_score(logprobs, batch.response_lengths).tolist()
+        return found
+
+    cut = parts_by_length(range(len(said)), lengths, 4 * microbatch_size)
+    scores = [0.0] * len(said)
+    with torch.no_grad():
+        for rows, values in zip(cut, in_order(score, cut), strict=True):
+            for row, value in zip(rows, values, strict=True):
+                scores[row] = value
+    flat = iter(scores)
+    return [list(itertools.islice(flat, len(item.responses))) for item in items]
 
 
 def score_conversations(

@@ -9,7 +9,7 @@ training; labelers it has not met; prompts unlike those it has seen (section 5.4
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from accord.data.sources import threads
 from accord.data.splits import leaks
 from accord.data.threads import Tally
 from accord.models import scalar_head
-from accord.models.load import load_scalar_model
+from accord.models.load import load_policy, load_scalar_model, pad_id
 from accord.ratings.intervals import clustered_rate
 from accord.records import LabeledComparison, Prompt
 from accord.reports.preference_model_page import write_preference_model
@@ -39,6 +39,7 @@ from accord.runtime.metrics import MetricsLog
 from accord.runtime.model_source import ModelSource, locate
 from accord.runtime.outlier_detection import Detection, activations, detection
 from accord.runtime.preference_evaluation import evaluate, held_out_metrics
+from accord.runtime.preference_scoring import imitation_scores
 from accord.runtime.processor import place, prepare_processor
 from accord.runtime.seeding import derive, python_random
 
@@ -49,7 +50,8 @@ MOST_LISTED = 50  # leaks that are named
 class Inputs(StageInputs):
     """A preference model, and comparisons by name that it was not trained on."""
 
-    preference_model: ModelSource  #: a preference model
+    preference_model: ModelSource | None = None  #: a preference model
+    policy: ModelSource | None = None  #: in its place: scores are mean log-probabilities, nats
     comparisons: dict[str, Source]  #: artifacts, files or folders of any kind, or hf:NAME
     train: Source | None = None  #: what it was trained on: leaks, rules that read words, labelers
     outliers: dict[str, Source] = Field(default_factory=dict)  #: prompts unlike those of train
@@ -73,6 +75,15 @@ class Config(StageConfig):
 
 
 @dataclass(frozen=True)
+class Judge:
+    """What gives the scores, and how."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    scores: Callable[..., list[list[float]]]
+
+
+@dataclass(frozen=True)
 class Scored:
     """One set of comparisons with its scores, in nats."""
 
@@ -88,12 +99,11 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
     if not inputs.comparisons:
         raise InputError("no `comparisons` to evaluate on; give --inputs comparisons.NAME=PATH")
     prepare_processor()
-    model, tokenizer = load_scalar_model(locate(inputs.preference_model))
-    place(model)
-    scalar_head.unnormalise(model)  # differences are log-odds in nats again
+    judge = _judge(inputs)
+    place(judge.model)
     train = _train(inputs)
     sets = [
-        _scored(config, name, _read(config, name, source), model, tokenizer)
+        _scored(config, name, _read(config, name, source), judge)
         for name, source in inputs.comparisons.items()
     ]
     rules = fit_rules(train)
@@ -103,12 +113,26 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
     }
     if len(sets) > 1:
         found["all"] = _together(config, sets)
-    found["outliers"] = _outliers(config, inputs, sets, train, model, tokenizer)
+    found["outliers"] = _outliers(config, inputs, sets, train, judge)
     found = plain(found)
     artifacts.write_json(out / "output" / "evaluation.json", found)
     artifacts.write_text(out / "output" / "votes.jsonl", "".join(_votes(config, sets)))
     write_preference_model(out / "evaluation.html", found)
     _log(out, found)
+
+
+def _judge(inputs: Inputs) -> Judge:
+    """A preference model in nats, or a policy that imitates (Askell et al. 2021, section 3)."""
+    source, policy = inputs.preference_model, inputs.policy
+    if policy is not None and source is None:
+        model, tokenizer = load_policy(locate(policy))
+        model.config.pad_token_id = pad_id(tokenizer)  # which not every policy has
+        return Judge(model, tokenizer, scores=imitation_scores)
+    if source is None or policy is not None:
+        raise InputError("give one of the inputs `preference_model` and `policy`, to be judged")
+    model, tokenizer = load_scalar_model(locate(source))
+    scalar_head.unnormalise(model)  # differences are log-odds in nats again
+    return Judge(model, tokenizer, scores=preference_training.score_all)
 
 
 def _reading(config: Config) -> Reading:
@@ -144,15 +168,14 @@ def _scored(
     config: Config,
     name: str,
     read: tuple[list[LabeledComparison], Tally],
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
+    judge: Judge,
 ) -> Scored:
     records, tally = read
     try:
         items = preference_training.prepare(
-            tokenizer,
+            judge.tokenizer,
             records,
-            model=model,
+            model=judge.model,
             context=config.context,
             ties="drop",
             minimum_strength=config.minimum_strength,
@@ -160,9 +183,7 @@ def _scored(
         )
     except InputError as error:
         raise InputError(f"comparisons `{name}`: {error}") from error
-    scores = preference_training.score_all(
-        model, items.items, microbatch_size=config.microbatch_size
-    )
+    scores = judge.scores(judge.model, items.items, microbatch_size=config.microbatch_size)
     counts = {key.removeprefix("test_"): n for key, n in items.counts("test").items()}
     left_out = {
         key.removeprefix("left_out/"): n for key, n in tally.items() if key.startswith("left_out/")
@@ -252,8 +273,7 @@ def _outliers(
     inputs: Inputs,
     sets: Sequence[Scored],
     train: Sequence[LabeledComparison],
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
+    judge: Judge,
 ) -> dict[str, Any]:
     """For each set of outliers, how well activations tell them from held-out prompts."""
     if not inputs.outliers:
@@ -270,8 +290,8 @@ def _outliers(
 
     def read(name: str, prompts: Sequence[Prompt]) -> Any:
         return activations(
-            model,
-            tokenizer,
+            judge.model,
+            judge.tokenizer,
             _drawn(config, name, prompts),
             depth=config.depth,
             context=config.context,

@@ -1,6 +1,6 @@
 """One set of comparisons out of several: how much of each, how heavy, and nothing that leaked.
 
-comparisons by name  ->  comparisons-train.jsonl, comparisons-test.jsonl
+comparisons by name  ->  comparisons-train.jsonl, comparisons-test.jsonl, demonstrations.jsonl
 docs/stages/mix_comparisons.md
 
 For mixtures of helpful and harmless comparisons, for learning curves over ever more of the same
@@ -9,6 +9,8 @@ comparisons, and for the two preference models of a robustness study, which must
 """
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,7 +22,7 @@ from accord.data.comparison_sets import has_sides, read_comparisons
 from accord.data.files import Source
 from accord.data.splits import leaks, split_of
 from accord.data.threads import Tally, opening
-from accord.records import LabeledComparison, write_records
+from accord.records import Demonstration, LabeledComparison, write_records
 from accord.runtime import artifacts
 from accord.runtime.metrics import MetricsLog
 from accord.runtime.seeding import derive
@@ -70,7 +72,19 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
     test = [one for part in parts.values() for one in part.test]
     write_records(out / "output" / "comparisons-train.jsonl", train)
     write_records(out / "output" / "comparisons-test.jsonl", test)
+    write_records(out / "output" / "demonstrations.jsonl", _demonstrations(train))
     _report(out, parts, leaked, len(train), len(test))
+
+
+def _demonstrations(train: Sequence[LabeledComparison]) -> Iterator[Demonstration]:
+    """The response that most votes put first, of each training comparison that has one."""
+    for one in train:
+        firsts = Counter(
+            vote.ranks.index(1) for vote in one.preferences if list(vote.ranks).count(1) == 1
+        )
+        if firsts:
+            response = one.comparison.responses[firsts.most_common(1)[0][0]]
+            yield Demonstration(prompt=one.comparison.prompt, response=response.text)
 
 
 def _check(config: Config, inputs: Inputs) -> None:

@@ -9,7 +9,7 @@ Bai et al. 2022, arXiv:2204.05862, appendix A.2.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,21 +66,21 @@ def run_table(sources: Sources, design: Design, title: str) -> dict[str, Any]:
     }
     tables: dict[str, Any] = {
         "run": {"title": title},
-        "data": _table("import_data", data, design),
+        "data": table("import_data", data, design),
     }
     model = sources.model
     if not model:
         model = "language_model"
-        tables[model] = _table("pretrain", {"documents": "data"}, design)
+        tables[model] = table("pretrain", {"documents": "data"}, design)
     starts = {"none": model}
     for arm in ("ranked", "binary"):
         starts[arm] = f"pretraining_{arm}"
         inputs = {"model": model, "comparisons": "data"}
-        tables[starts[arm]] = _table("preference_pretraining", inputs, design) | {"form": arm}
+        tables[starts[arm]] = table("preference_pretraining", inputs, design) | {"form": arm}
     for seed in range(design.seeds):
         for size in design.sizes:
             name = f"mix_{size}_{seed}"
-            mixed = _table("mix_comparisons", {"comparisons": {TARGET: "data"}}, design)
+            mixed = table("mix_comparisons", {"comparisons": {TARGET: "data"}}, design)
             tables[name] = mixed | {"size": size, "seed": seed}
             for arm, start in starts.items():
                 tables |= _trained(arm, start, (size, seed), design)
@@ -94,18 +94,30 @@ def _trained(
     mixed, trained = f"mix_{size}_{seed}", f"model_{arm}_{size}_{seed}"
     inputs = {"model": start, "comparisons": mixed}
     judged = {"preference_model": trained, "comparisons": {TARGET: mixed}}
-    evaluation = {"bootstrap_draws": 1} | _table("evaluate_preference_model", judged, design)
+    evaluation = {"bootstrap_draws": 1} | table("evaluate_preference_model", judged, design)
     return {
-        trained: _table("preference_model", inputs, design) | {"seed": seed},
+        trained: table("preference_model", inputs, design) | {"seed": seed},
         f"votes_{arm}_{size}_{seed}": evaluation,
     }
 
 
-def _table(kind: str, inputs: dict[str, Any], design: Design) -> dict[str, Any]:
+def table(kind: str, inputs: dict[str, Any], design: Design) -> dict[str, Any]:
+    """One table of a run file, with the design's settings for its kind of stage."""
     return {"stage": kind, "inputs": inputs} | dict(design.settings.get(kind, {}))
 
 
 def _check(sources: Sources, design: Design) -> None:
+    check(sources, design)
+    if not sources.public:
+        raise InputError("nothing to pretrain on; give `--public` comparisons")
+
+
+def check(sources: Sources, design: Design) -> None:
+    """Refuse a design that cannot say anything.
+
+    Raises:
+        InputError: says why.
+    """
     if design.seeds < FEWEST_SEEDS:
         raise InputError(
             f"{design.seeds} seeds say nothing about seeds; give {FEWEST_SEEDS} or more"
@@ -116,25 +128,31 @@ def _check(sources: Sources, design: Design) -> None:
         raise InputError(
             "nothing to start from; give a `--model`, or `--documents` to pretrain one on"
         )
-    if not sources.public:
-        raise InputError("nothing to pretrain on; give `--public` comparisons")
 
 
-def summary(folders: Mapping[str, Path], design: Design) -> dict[str, Any]:
+def summary(
+    folders: Mapping[str, Path],
+    design: Design,
+    *,
+    names: Sequence[str] = tuple(ARMS),
+    baseline: str = "none",
+) -> dict[str, Any]:
     """What a finished study says.
 
     Args:
         folders: of the stages of ``run_table``, by name.
         design: as it was run.
+        names: of the arms.
+        baseline: the arm over which gains are counted.
 
     Returns:
         ``{"confidence", "sizes", "seeds", "arms": {arm: [{"size", "accuracy", "gain",
-        "gain_of_these_seeds"}]}}``. Accuracies and gains over no pretraining have intervals that
+        "gain_of_these_seeds"}]}}``. Accuracies and gains over the baseline have intervals that
         hold for other prompts and other seeds; the last for other prompts only.
     """
-    arms: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
+    arms: dict[str, list[dict[str, Any]]] = {arm: [] for arm in names}
     for size in design.sizes:
-        right = {arm: _right(folders, arm, size, design.seeds) for arm in ARMS}
+        right = {arm: _right(folders, arm, size, design.seeds) for arm in names}
         for arm, (values, prompts, seeds) in right.items():
             row = {
                 "size": size,
@@ -142,8 +160,8 @@ def summary(folders: Mapping[str, Path], design: Design) -> dict[str, Any]:
                 "gain": None,
                 "gain_of_these_seeds": None,
             }
-            if arm != "none":
-                gain = values - right["none"][0]
+            if arm != baseline:
+                gain = values - right[baseline][0]
                 row["gain"] = _json(two_way_mean(gain, prompts, seeds, design.confidence))
                 row["gain_of_these_seeds"] = _json(clustered_mean(gain, prompts, design.confidence))
             arms[arm].append(row)

@@ -4,8 +4,11 @@ import json
 import random
 
 import pytest
+import torch
 
 from accord.config import InputError, build
+from accord.data.chat import encode_prompts, encode_responses
+from accord.models.load import load_policy
 from accord.records import (
     Comparison,
     LabeledComparison,
@@ -254,6 +257,35 @@ def test_inputs_that_cannot_be_used(inputs, tmp_path, changes, message):
 def test_a_set_that_does_not_fit_is_named(inputs, tmp_path):
     with pytest.raises(InputError, match="comparisons `votes`: none of 16"):
         evaluated(inputs, tmp_path / "out", context=3)
+
+
+def test_a_policy_is_judged_by_its_mean_log_probability(few, tiny_models, tmp_path):
+    given = few.model_copy(update={"preference_model": None, "policy": tiny_models["llama"]})
+    found = evaluated(given, tmp_path / "out")
+    model, tokenizer = load_policy(tiny_models["llama"])
+    records = read_records(few.comparisons["votes"] / "comparisons.jsonl", LabeledComparison)
+    margins = set()
+    for one in records:
+        (prompt,) = encode_prompts(tokenizer, [one.comparison.prompt])
+        texts = [response.text for response in one.comparison.responses]
+        scores = []
+        for said in encode_responses(tokenizer, texts):
+            with torch.no_grad():
+                logits = model(torch.tensor([prompt + said])).logits[0].double().log_softmax(-1)
+            places = range(len(prompt) - 1, len(prompt) + len(said) - 1)
+            logprobs = [float(logits[at, t]) for at, t in zip(places, said, strict=True)]
+            scores.append(sum(logprobs) / len(said))
+        margins |= {round(a - b, 3) for a in scores for b in scores}
+    lines = (found / "output" / "votes.jsonl").read_text().splitlines()
+    votes = [json.loads(line)["margin"] for line in lines]
+    assert len({abs(margin) for margin in votes}) > 3
+    assert all(min(abs(margin - known) for known in margins) < 2e-3 for margin in votes)
+
+
+def test_one_of_the_two_is_judged(few, tiny_models, tmp_path):
+    for changes in ({"preference_model": None}, {"policy": tiny_models["llama"]}):
+        with pytest.raises(InputError, match="give one of the inputs"):
+            evaluated(few.model_copy(update=changes), tmp_path / "out")
 
 
 def test_a_language_model_is_refused(inputs, tiny_models, tmp_path):

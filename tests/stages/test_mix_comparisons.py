@@ -5,7 +5,16 @@ import json
 import pytest
 
 from accord.config import InputError, build
-from accord.records import LabeledComparison, read_records
+from accord.records import (
+    Comparison,
+    Demonstration,
+    LabeledComparison,
+    Message,
+    Preference,
+    Prompt,
+    Response,
+    read_records,
+)
 from accord.runtime.artifacts import read_json, run_stage
 from accord.runtime.metrics import read_metrics
 from accord.stages import mix_comparisons
@@ -65,6 +74,36 @@ def test_shares_by_hand(inputs, tmp_path):
     alone = mixed(inputs, tmp_path / "alone", shares={"harmless": 1}, size=50)
     assert kinds(side(alone, "train")) == {"harmless": 50}
     assert kinds(side(alone, "test")) == kinds(side(out, "test"))  # the test side stays
+
+
+def test_what_was_put_first_is_demonstrated(inputs, tmp_path):
+    out = mixed(inputs, tmp_path / "out", size=20)
+    shown = read_records(out / "output" / "demonstrations.jsonl", Demonstration)
+    first = []
+    for one in side(out, "train"):
+        for vote in one.preferences:
+            if vote.ranks.count(1) == 1:
+                text = one.comparison.responses[vote.ranks.index(1)].text
+                first.append((one.comparison.prompt, text))
+    assert shown
+    assert [(one.prompt, one.response) for one in shown] == first  # one vote a comparison here
+
+
+def test_most_votes_decide_what_is_demonstrated():
+    prompt = Prompt(id="p", messages=[Message(role="user", content="?")])
+    responses = [Response(id=text, prompt_id="p", policy="x", text=text) for text in "abc"]
+    comparison = Comparison(id="c", prompt=prompt, responses=responses)
+
+    def of(*ranks):
+        votes = [
+            Preference(id=str(i), comparison_id="c", labeler="l", ranks=r)
+            for i, r in enumerate(ranks)
+        ]
+        return LabeledComparison(comparison=comparison, preferences=votes)
+
+    several = [of((2, 1, 3), (1, 2, 3), (3, 1, 2)), of((1, 1, 2))]
+    (found,) = mix_comparisons._demonstrations(several)
+    assert (found.prompt, found.response) == (prompt, "b")
 
 
 def test_without_a_size_the_scarcer_set_decides(inputs, tmp_path):

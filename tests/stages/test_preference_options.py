@@ -105,6 +105,7 @@ def plain(inputs, tmp_path_factory):
         {"loss": {"kind": "rao_kupper"}},
         {"loss": {"kind": "rating"}},
         {"loss": {"kind": "rating_difference"}},
+        {"loss": {"kind": "binary"}},
         {"loss": {"largest_label": 0.7}},
         {"loss": {"lm_coef": 0.5}},
         {"trained": {"lora_rank": 2}},

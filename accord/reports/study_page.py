@@ -1,4 +1,4 @@
-"""One self-contained page about a study of preference pretraining: curves, gains, and a verdict.
+"""One self-contained page about a study of preference models: curves, gains, and a verdict.
 
 Made from ``study.json``, so that the page never says anything else.
 """
@@ -18,20 +18,70 @@ from accord.reports.figures_intervals import IntervalChart, Row, interval_chart
 from accord.reports.html import content_security_policy, environment, write_page
 from accord.reports.votes_sections import ORIGIN
 
-LABELS = {
-    "none": ("no pretraining", "tone-0"),
-    "ranked": ("ranked pairs", "tone-1"),
-    "binary": ("binarised pairs", "tone-2"),
-}
+TONES = ("tone-0", "tone-1", "tone-2")  # of the arms, the baseline first
 GAIN = Unit(decimals=1, scale=100, suffix="%", signed=True)
 ROOM = 0.06  # of the axis, on either side: intervals of neighbours must not be drawn on the frame
 SHIFT = 0.012  # of the axis, so that intervals of one size stand side by side
 
 
 @dataclass(frozen=True)
+class Study:
+    """What a study is called, and what it says of its arms.
+
+    Attributes:
+        command: that runs it.
+        kicker: above the headline.
+        labels: of the arms, the baseline first.
+        subject: of the headline's sentence.
+        adds: heading of the gains.
+        over: what the gains are over.
+    """
+
+    command: str
+    kicker: str
+    labels: dict[str, str]
+    subject: str
+    adds: str
+    over: str
+
+    @property
+    def baseline(self) -> str:
+        """The arm over which gains are counted."""
+        return next(iter(self.labels))
+
+    @property
+    def others(self) -> list[str]:
+        """The arms that have gains."""
+        return list(self.labels)[1:]
+
+
+PMP = Study(
+    command="accord study pmp",
+    kicker="Study of preference pretraining",
+    labels={"none": "no pretraining", "ranked": "ranked pairs", "binary": "binarised pairs"},
+    subject="Preference pretraining",
+    adds="What pretraining adds",
+    over="without pretraining",
+)
+OBJECTIVES = Study(
+    command="accord study objectives",
+    kicker="Study of what learns from comparisons",
+    labels={
+        "imitation": "imitation",
+        "binary": "good or bad",
+        "ranked": "ranked preferences",
+    },
+    subject="More than imitation",
+    adds="What it adds to imitation",
+    over="of imitation",
+)
+
+
+@dataclass(frozen=True)
 class StudyPage:
     """Everything that the template prints."""
 
+    study: Study
     headline: str
     confidence: str
     keys: list[tuple[str, str]]
@@ -40,58 +90,61 @@ class StudyPage:
     gains: IntervalChart
 
 
-def write_pmp_study(path: Path, found: dict[str, Any]) -> Path:
+def write_study(path: Path, study: Study, found: dict[str, Any]) -> Path:
     """Draw a study.
 
     Args:
         path: of the page.
+        study: which one.
         found: what ``study.json`` holds.
 
     Raises:
         InputError: the page cannot be written there.
     """
-    votes = max(row["accuracy"]["n"] for row in found["arms"]["none"]) // found["seeds"]
+    votes = max(row["accuracy"]["n"] for row in found["arms"][study.baseline]) // found["seeds"]
+    labels = study.labels.values()
     page = StudyPage(
-        headline=_headline(found),
+        study=study,
+        headline=_headline(study, found),
         confidence=f"{100 * found['confidence']:g}%",
         keys=[
             ("seeds", count(found["seeds"])),
             ("held-out votes", count(votes)),
             ("comparisons at most", count(max(found["sizes"]))),
         ],
-        legend=[(tone, label) for label, tone in LABELS.values()],
-        curve=_curve(found),
-        gains=_gains(found),
+        legend=list(zip(TONES, labels, strict=True)),
+        curve=_curve(study, found),
+        gains=_gains(study, found),
     )
     templates = resources.files("accord.reports") / "templates"
     css = "".join((templates / name).read_text("utf-8") for name in ("style.css", "votes.css"))
-    template = environment().get_template("pmp_study.html")
+    template = environment().get_template("study.html")
     text = template.render(page=page, css=Markup(css), policy=content_security_policy(css))
     return write_page(path, text)
 
 
-def _headline(found: dict[str, Any]) -> str:
-    """Where pretraining is shown to help, whichever way it was done, and no more than that."""
+def _headline(study: Study, found: dict[str, Any]) -> str:
+    """Where an arm is shown to be better than the baseline, and no more than that."""
     helped = {"above": set[int](), "below": set[int]()}
-    for arm in ("ranked", "binary"):
+    for arm in study.others:
         for row in found["arms"][arm]:
             verdict = _estimate(row["gain"]).verdict(0.0)
             if verdict in helped:
                 helped[verdict].add(row["size"])
     if helped["above"]:
         sizes = ", ".join(count(size) for size in sorted(helped["above"]))
-        return f"Preference pretraining helps with {sizes} comparisons"
+        return f"{study.subject} helps with {sizes} comparisons"
     if helped["below"]:
         sizes = ", ".join(count(size) for size in sorted(helped["below"]))
-        return f"Preference pretraining harms with {sizes} comparisons"
-    return "Preference pretraining is not shown to help"
+        return f"{study.subject} harms with {sizes} comparisons"
+    return f"{study.subject} is not shown to help"
 
 
 def _estimate(raw: dict[str, Any]) -> Estimate:
     return Estimate(raw["value"], raw["low"], raw["high"], raw["n"], ORIGIN, GAIN)
 
 
-def _curve(found: dict[str, Any]) -> CurveChart:
+def _curve(study: Study, found: dict[str, Any]) -> CurveChart:
     sizes = found["sizes"]
     low, high = math.log10(min(sizes)), math.log10(max(sizes))
     width = max(high - low, 1e-6)
@@ -99,7 +152,7 @@ def _curve(found: dict[str, Any]) -> CurveChart:
     bare = Axis(low, high, ())
     x = Axis(low, high, tuple(Tick(bare.at(math.log10(n)), count(n)) for n in sizes))
     series = []
-    for number, (arm, (label, tone)) in enumerate(LABELS.items()):
+    for number, (arm, label) in enumerate(study.labels.items()):
         points = tuple(
             Point(
                 math.log10(row["size"]) + (number - 1) * SHIFT * width,
@@ -111,7 +164,7 @@ def _curve(found: dict[str, Any]) -> CurveChart:
             )
             for row in found["arms"][arm]
         )
-        series.append(Series(label, tone, points))
+        series.append(Series(label, TONES[number], points))
     ends = [v for one in series for p in one.points for v in (p.y, p.low, p.high)]
     return curve_chart(
         series,
@@ -123,10 +176,10 @@ def _curve(found: dict[str, Any]) -> CurveChart:
     )
 
 
-def _gains(found: dict[str, Any]) -> IntervalChart:
+def _gains(study: Study, found: dict[str, Any]) -> IntervalChart:
     rows: list[Row] = []
-    for arm in ("ranked", "binary"):
-        label, tone = LABELS[arm]
+    for arm, tone in zip(study.others, TONES[1:], strict=True):
+        label = study.labels[arm]
         for place, row in enumerate(found["arms"][arm]):
             text = f"{count(row['size'])} comparisons"
             gain, narrow = _estimate(row["gain"]), _estimate(row["gain_of_these_seeds"])
