@@ -97,7 +97,7 @@ def load_ensemble(
             raise InputError(f"`{source}` has another tokenizer than the ensemble's first model")
         vocabulary = tokenizer.get_vocab()
         models.append(model)
-        heads.append(_heads(model, source))
+        heads.append(heads_of(model, source))
     if not models:
         raise InputError("an ensemble needs at least one preference model")
     return Ensemble(models, heads), tokenizer
@@ -130,8 +130,16 @@ def ensemble_scores(
     return torch.cat(found)
 
 
-def _heads(model: PreTrainedModel, source: Path | str) -> Tensor:
-    """The members beside a model, or the model's own head where there are none."""
+def heads_of(model: PreTrainedModel, source: Path | str) -> Float[Tensor, "K D"]:
+    """The members beside a model, or the model's own head where there are none.
+
+    Args:
+        model: loaded from there.
+        source: as ``load.load_scalar_model``.
+
+    Raises:
+        InputError: the heads cannot be read, or do not fit the model.
+    """
     own = scalar_head.head(model).weight.detach()
     file = Path(source) / FILE
     if not file.is_file():

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from accord.data.collate import Sequences
+from accord.models import adapters
+from accord.models.adapters import Precision
 from accord.models.ensemble import Ensemble, ensemble_scores
 from accord.runtime.parallel import in_order, parts_by_length
-from accord.runtime.scoring import close
+from accord.runtime.processor import autocast
+from accord.runtime.scoring import AdapterScorer, Scorer, close
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class EnsembleScorer:
         eos_id: closes what was cut off.
         pad_id: fills up rows.
         microbatch_size: responses per forward pass.
+        precision: of matrix products.
     """
 
     ensemble: Ensemble
@@ -29,6 +34,12 @@ class EnsembleScorer:
     eos_id: int
     pad_id: int
     microbatch_size: int
+    precision: Precision = "float32"
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """The first member's trunk."""
+        return self.ensemble.models[0]
 
     def score(self, sequences: Sequences, finished: Tensor) -> Tensor:
         """[B] score units; see ``scoring.Scorer``."""
@@ -40,7 +51,9 @@ class EnsembleScorer:
         lengths = closed.lengths()
 
         def compute(rows: list[int]) -> Tensor:
-            return ensemble_scores(self.ensemble, closed.select(rows).tokens, lengths[rows])
+            with autocast(self.precision):
+                tokens = closed.select(rows).tokens
+                return ensemble_scores(self.ensemble, tokens, lengths[rows]).float()
 
         cut = parts_by_length(range(len(closed)), lengths.tolist(), self.microbatch_size)
         scores = torch.zeros(len(self.ensemble), len(closed), device=closed.tokens.device)
@@ -48,3 +61,13 @@ class EnsembleScorer:
             for rows, found in zip(cut, in_order(compute, cut), strict=True):
                 scores[:, rows] = found
         return scores
+
+
+def member_scores(scorer: Scorer, sequences: Sequences, finished: Tensor) -> Tensor:
+    """[M B] what each member of a scorer says; one row where it is no ensemble."""
+    if isinstance(scorer, AdapterScorer):
+        with adapters.using(scorer.model, scorer.adapter):
+            return member_scores(scorer.scorer, sequences, finished)
+    if isinstance(scorer, EnsembleScorer):
+        return scorer.members(sequences, finished)
+    return scorer.score(sequences, finished)[None]

@@ -54,12 +54,28 @@ class PreferenceModelScorer:
         return scores
 
 
+class ScorerOnTrunk(Protocol):
+    """A scorer that says which model it reads."""
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """What the adapter is switched on in."""
+
+    def score(self, sequences: Sequences, finished: Tensor) -> Tensor:
+        """[B] score units; see ``Scorer``."""
+
+
 @dataclass(frozen=True)
 class AdapterScorer:
     """A scorer whose model is an adapter on a trunk that others use with other adapters."""
 
-    scorer: PreferenceModelScorer
+    scorer: ScorerOnTrunk
     adapter: str
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """The trunk."""
+        return self.scorer.model
 
     def score(self, sequences: Sequences, finished: Tensor) -> Tensor:
         """[B] score units; see ``Scorer``. Nobody else may use the trunk meanwhile."""

@@ -1,6 +1,6 @@
 """What samples, what scores, what is compared with: the models of a PPO run, and their loading."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,9 +10,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from accord.config import InputError
 from accord.data.collate import Sequences
+from accord.functional.ensembles import mean_score
 from accord.models import adapters, scalar_head
 from accord.models.adapters import Precision
+from accord.models.ensemble import Ensemble, heads_of
 from accord.models.load import context_length, eos_id, load_policy, load_scalar_model, pad_id
+from accord.runtime.ensemble_scoring import EnsembleScorer, member_scores
 from accord.runtime.generate import Generator, HuggingFaceGenerator
 from accord.runtime.generate_copy import RefreshedGenerator
 from accord.runtime.model_source import ModelSource, locate
@@ -61,8 +64,9 @@ class Tools:
             yield self.ref_policy
 
     def scores(self, sequences: Sequences, finished: Tensor) -> Tensor:
-        """[M B] what each of the M scorers says; see ``Scorer.score``."""
-        return torch.stack([scorer.score(sequences, finished) for scorer in self.scorers])
+        """[M B] what each member of each scorer says; see ``Scorer.score``."""
+        found = [member_scores(scorer, sequences, finished) for scorer in self.scorers]
+        return torch.cat(found)
 
 
 def load_tools(inputs: Inputs, *, microbatch_size: int, models: Models | None = None) -> Tools:
@@ -73,11 +77,12 @@ def load_tools(inputs: Inputs, *, microbatch_size: int, models: Models | None = 
     """
     models = models or Models()
     policy, tokenizer = load_policy(locate(inputs.policy))
-    judges = []
+    judges, heads = [], []
     for source in (inputs.preference_model, *inputs.more_preference_models):
         judge, pm_tokenizer = load_scalar_model(locate(source))
         _refuse_other_tokens(pm_tokenizer, source, tokenizer, inputs.policy)
         judges.append(judge)
+        heads.append(heads_of(judge, locate(source)).clone())  # before anything is moved
     if models.layout == "shared_trunk":
         loaded = share_trunk(inputs, models, policy, judges)
     else:
@@ -96,7 +101,7 @@ def load_tools(inputs: Inputs, *, microbatch_size: int, models: Models | None = 
         ref_policy=loaded.ref_policy,
         tokenizer=tokenizer,
         generator=_sampler(loaded.policy, tokenizer, models),
-        scorers=_scorers(loaded, tokenizer, microbatch_size, models.precision),
+        scorers=_scorers(loaded, heads, tokenizer, microbatch_size, models.precision),
         microbatch_size=microbatch_size,
         layout=models.layout,
         frozen_layers=models.frozen_layers if models.layout == "hydra" else 0,
@@ -128,14 +133,20 @@ def _sampler(
 
 def _scorers(
     loaded: Loaded,
+    heads: Sequence[Tensor],
     tokenizer: PreTrainedTokenizerBase,
     microbatch_size: int,
     precision: Precision,
 ) -> tuple[Scorer, ...]:
     end, padding = eos_id(tokenizer), pad_id(tokenizer)
     found: list[Scorer] = []
-    for judge, adapter in zip(loaded.judges, loaded.judge_adapters, strict=True):
-        scorer = PreferenceModelScorer(judge, end, padding, microbatch_size, precision)
+    for judge, adapter, members in zip(loaded.judges, loaded.judge_adapters, heads, strict=True):
+        scorer: PreferenceModelScorer | EnsembleScorer
+        if len(members) > 1:
+            ensemble = Ensemble([judge], [members])
+            scorer = EnsembleScorer(ensemble, mean_score, end, padding, microbatch_size, precision)
+        else:
+            scorer = PreferenceModelScorer(judge, end, padding, microbatch_size, precision)
         found.append(scorer if adapter is None else AdapterScorer(scorer, adapter))
     return tuple(found)
 
@@ -164,7 +175,8 @@ def _refuse_other_tokens(
 
 def longest_conversation(tools: Tools) -> int | None:
     """The most tokens that every model can read, or None when none states a limit."""
-    judges = [judge.model for judge in tools.scorers if isinstance(judge, PreferenceModelScorer)]
+    kinds = PreferenceModelScorer | EnsembleScorer | AdapterScorer
+    judges = [judge.model for judge in tools.scorers if isinstance(judge, kinds)]
     models = [tools.policy, tools.value_model, tools.ref_policy, *judges]
     limits = [limit for model in models if (limit := context_length(model)) is not None]
     return min(limits, default=None)

@@ -1,6 +1,7 @@
 """Three memory layouts and two precisions, one algorithm."""
 
 import copy
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from accord.config import InputError
 from accord.models import adapters, split
+from accord.models.ensemble import save_heads
 from accord.models.load import load_policy, load_scalar_model, save_model
 from accord.models.scalar_head import initialise, normalise
 from accord.models.trunk import trunk
@@ -22,7 +24,7 @@ from accord.stages.ppo.losses import policy_losses, surrogate, value_losses
 from accord.stages.ppo.reading import read
 from accord.stages.ppo.rewards import evaluated
 from accord.stages.ppo.rollout import logprobs_of, read_prompts, sample_episodes, values_of
-from accord.stages.ppo.settings import Config, Inputs
+from accord.stages.ppo.settings import Config, Inputs, Score
 from accord.stages.ppo.tools import load_tools
 
 LAYOUTS = {
@@ -358,3 +360,28 @@ def test_layouts_that_do_not_fit(models, judged, settings, more, message):
         return
     with pytest.raises(InputError, match=message):
         load_tools(inputs, microbatch_size=4, models=config.models)
+
+
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+def test_every_head_of_an_ensemble_is_asked(models, judged, tmp_path, layout):
+    folder = tmp_path / "ensemble"
+    shutil.copytree(judged, folder)
+    judge, _ = load_scalar_model(folder)
+    own = judge.score.weight.detach()
+    apart = torch.tensor([[1.0], [0.5], [1.5]])
+    save_heads(apart * own, folder)  # their mean is the head of the model
+    plain_tools, pool = loaded(models, judged, config_of(layout))
+    tools, _ = loaded(models, folder, config_of(layout))
+    random = torch.Generator().manual_seed(0)
+    prompts = prompts_of_update(pool, 8, 1, seed=0)
+    episodes = sample_episodes(plain_tools, prompts, ppo.sampling(config_of(layout)), random=random)
+    given = episodes.sequences, episodes.finished
+    found, alone = tools.scores(*given), plain_tools.scores(*given)
+    assert found.shape == (3, 8)
+    torch.testing.assert_close(found.mean(0), alone[0], atol=1e-4, rtol=1e-4)
+    bias = float(judge.config.score_bias)
+    torch.testing.assert_close(found - bias, apart * (alone - bias), atol=1e-3, rtol=1e-3)
+    score = {"combine": "worst"}
+    config = config_of(layout).model_copy(update={"score": Score(**score)})
+    rollout = evaluated(episodes, config, tools, kl_coef=0.1)
+    torch.testing.assert_close(rollout.scores, found.min(0).values, atol=1e-5, rtol=1e-5)
