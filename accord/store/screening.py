@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from accord.config import InputError
-from accord.store import events, projects, standings, tables
+from accord.records import Item
+from accord.store import events, gold, items, projects, standings, tables
 from accord.store.labelers import Labeler, locked
 from accord.store.leases import NotYours
 from accord.store.specs import ProjectSpec
@@ -124,6 +125,38 @@ def grades(session: Session, answer_ids: list[str] | None = None) -> dict[str, i
     return found if answer_ids is None else {i: found[i] for i in answer_ids if i in found}
 
 
+@dataclass(frozen=True)
+class Explained:
+    """One item of an entry test that is over, with what a manager wrote about it."""
+
+    item: Item
+    right: float | None  #: share of what was compared that was answered as known
+    explanation: str
+
+
+def explained(session: Session, spec: ProjectSpec, person: Labeler) -> list[Explained]:
+    """What a labeler may learn from its entry test, in the order of its answers.
+
+    Nothing before the test is over: another try could not be told from knowing.
+    """
+    if standings.find(session, spec, person).state == "screening":
+        return []
+    rows = session.execute(
+        select(_EVENT.comparison_id, _EVENT.body, tables.comparisons.c.payload)
+        .join(tables.comparisons, tables.comparisons.c.id == _EVENT.comparison_id)
+        .where(*_of_test(spec, person))
+        .order_by(_EVENT.seq)
+    )
+    found = []
+    for row in rows:
+        known = gold.expected_of(session, spec.id, row.comparison_id)
+        if known is not None and known.explanation:
+            outcome = (row.body or {}).get("gold")
+            right = None if outcome is None else _share([outcome], "ranks", "ratings", "flags")
+            found.append(Explained(items.parsed(row.payload), right, known.explanation))
+    return found
+
+
 def refuse_when_over(session: Session, spec: ProjectSpec, person: Labeler) -> None:
     """Stop an undo in an entry test that is over."""
     if standings.find(session, spec, person).state != "screening":
@@ -132,13 +165,7 @@ def refuse_when_over(session: Session, spec: ProjectSpec, person: Labeler) -> No
 
 def _result(session: Session, spec: ProjectSpec, person: Labeler) -> Result:
     rows = session.execute(
-        select(_EVENT.id, _EVENT.kind, _EVENT.body).where(
-            _EVENT.project_id == spec.id,
-            _EVENT.labeler_id == person.id,
-            _EVENT.kind.in_(ANSWERS),
-            _EVENT.purpose == "screening",
-            events.standing(),
-        )
+        select(_EVENT.id, _EVENT.kind, _EVENT.body).where(*_of_test(spec, person))
     ).all()
     outcomes = [row.body["gold"] for row in rows if "gold" in (row.body or {})]
     written = [row.id for row in rows if row.kind == WRITTEN]
@@ -150,6 +177,17 @@ def _result(session: Session, spec: ProjectSpec, person: Labeler) -> Result:
         flags_share=_share(outcomes, "flags"),
         grade=sum(given.values()) / len(given) if given else None,
         ungraded=len(written) - len(given),
+    )
+
+
+def _of_test(spec: ProjectSpec, person: Labeler) -> tuple[ColumnElement[bool], ...]:
+    """Which events are a labeler's answers in the entry test."""
+    return (
+        _EVENT.project_id == spec.id,
+        _EVENT.labeler_id == person.id,
+        _EVENT.kind.in_(ANSWERS),
+        _EVENT.purpose == "screening",
+        events.standing(),
     )
 
 

@@ -149,6 +149,14 @@ class Feedback(Shown):
     consistency: float | None = Field(description="Share of them as the first time, in steps.")
 
 
+class Explained(Shown):
+    """An item of your entry test, once it is over, and what was written about it."""
+
+    prompt: str
+    right: float | None = Field(description="Share of what is known that you answered so.")
+    explanation: str
+
+
 class Progress(Shown):
     """How far you are."""
 
@@ -157,6 +165,7 @@ class Progress(Shown):
     break_due: bool = Field(description="A break would be good; nothing is locked.")
     undo: str | None = Field(description="The answer that can be taken back.")
     feedback: Feedback | None
+    explained: list[Explained] = Field(default=[], description="Of the entry test, once over.")
 
 
 class Next(Shown):

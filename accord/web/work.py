@@ -21,10 +21,12 @@ from accord.store import (
     drafts,
     events,
     exposure,
+    items,
     labelers,
     leases,
     projects,
     queue,
+    screening,
     statistics,
 )
 from accord.store import standings as standing_of
@@ -34,7 +36,16 @@ from accord.store.leases import Task
 from accord.store.measures import Rate
 from accord.store.projects import Project
 from accord.store.specs import ProjectSpec
-from accord.web.bodies import AnswerBody, ChooseBody, Feedback, Next, Progress, ProjectCard, Reason
+from accord.web.bodies import (
+    AnswerBody,
+    ChooseBody,
+    Explained,
+    Feedback,
+    Next,
+    Progress,
+    ProjectCard,
+    Reason,
+)
 from accord.web.deps import State, Viewer
 from accord.web.errors import NOT_FOUND, Problem
 from accord.web.shown import task_shown
@@ -245,7 +256,15 @@ def progress_with_feedback(at: Desk) -> Progress:
     feedback = Feedback(
         checked=checked, agreement=agreement, repeated=repeated, consistency=consistency
     )
-    return progress(at).model_copy(update={"feedback": feedback})
+    explained = [
+        Explained(
+            prompt=items.prompt_of(one.item).messages[-1].content,
+            right=one.right,
+            explanation=one.explanation,
+        )
+        for one in screening.explained(at.session, at.spec, at.person)
+    ]
+    return progress(at).model_copy(update={"feedback": feedback, "explained": explained})
 
 
 def _in_steps(rate: Rate) -> tuple[int, float | None]:

@@ -129,6 +129,27 @@ def test_the_entry_test_comes_first_and_lets_in_who_passes(test_of, right, outco
     assert at_work.see(lambda s: list(export.preferences(s))) == []
 
 
+def test_what_is_known_is_explained_once_the_test_is_over(office, make):
+    at_work = office(items=items_of(make, 2), settings={"screening": {"items": 3}})
+    for n, why in enumerate(("The first answers.", "", "The first is true.")):
+        add_gold(at_work, make.comparison(50 + n), screening=True, ranks=(1, 2), explanation=why)
+    add_gold(at_work, make.comparison(60), ranks=(1, 2), explanation="hidden")
+
+    def told(name="ann"):
+        return at_work.see(
+            lambda s: [
+                (one.item.id, one.right, one.explanation)
+                for one in screening.explained(s, at_work.spec, get(s, name))
+            ]
+        )
+
+    at_work.work("ann", 2, ranks=(1, 2))
+    assert told() == []  # not before its end
+    at_work.submit(at_work.next(), ranks=(2, 1))
+    assert told() == [("c050", 1.0, "The first answers."), ("c052", 0.0, "The first is true.")]
+    assert told("bob") == []
+
+
 def test_cut_offs_are_soft(test_of):
     at_work = test_of()
     at_work.work("ann", 4, ranks=(2, 1))

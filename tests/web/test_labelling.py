@@ -3,10 +3,13 @@
 import json
 import re
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 
-from accord.store import export
+from accord.records import Comparison
+from accord.store import export, gold
+from accord.store.gold import Expected
 
 
 def next_of(client, project="p"):
@@ -39,6 +42,7 @@ def test_a_vote_brings_the_next_task(team, item):
     assert done["task"]["id"] != first["task"]["id"]
     assert done["progress"] | {"undo": ""} == {
         "answered": 1, "today": 1, "break_due": False, "undo": "", "feedback": None,
+        "explained": [],
     }  # fmt: skip
     last = send(ann, done["task"]).json()
     assert (last["task"], last["reason"]) == (None, "done")
@@ -342,3 +346,21 @@ def test_the_pages_of_a_labeler_are_there(team, item):
     assert "What to look for" in browser.get("/p/p/guideline").text
     assert browser.get("/p/p/progress").status_code == 200
     assert browser.get("/p/q").status_code == 404
+
+
+def test_the_entry_test_is_explained_on_the_page_of_progress(team, item):
+    team.project(items=[item(0)], settings={"screening": {"items": 1}})
+    known = Expected(ranks=(1, 2), explanation="It is <b>true</b>.")
+    test = Comparison.model_validate(item(20))
+    with team.site.store.writing() as session:
+        gold.add(session, "p", test, known, screening=True, by="m", now=datetime.now(UTC))
+    ann = team.labeler("ann")
+    progress = "/api/v1/projects/p/progress"
+    assert ann.get(progress).json()["explained"] == []
+    task = next_of(ann)["task"]
+    first = next(r["place"] for r in task["responses"] if r["text"] == "Text 0 of 20.")
+    right = first == task["responses"][0]["place"]
+    send(ann, task, ranks=[1, 2] if right else [2, 1])
+    assert ann.get(progress).json()["explained"] == [
+        {"prompt": "Question 20?", "right": 1.0, "explanation": "It is <b>true</b>."}
+    ]
