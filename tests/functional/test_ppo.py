@@ -106,6 +106,10 @@ def test_approx_kl_by_hand():
     # log ratios new - old of ln 2 and 0: (2 - 1 - ln 2 + 0) / 2
     found = approx_kl(row(0.6931472, 0.0), row(0, 0), everything(row(0, 0)))
     assert found.item() == pytest.approx(0.1534264, abs=1e-6)
+    # what stands at padding does not count, neither above nor below the line
+    padded = torch.tensor([[True, True, False, False]])
+    found = approx_kl(row(0.6931472, 0.0, 3.0, 0.0), row(0, 0, 0, 0), padded)
+    assert found.item() == pytest.approx(0.1534264, abs=1e-6)
 
 
 @pytest.mark.parametrize(
