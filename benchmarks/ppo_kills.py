@@ -35,7 +35,7 @@ SETTINGS = """
 updates = 24
 rollout_batch_size = 32
 minibatch_size = 16
-microbatch_size = 8
+microbatch_size = 4
 max_tokens = 16
 learning_rate = 1e-3
 kl_control = { target = 0.3, horizon = 500.0 }
@@ -138,7 +138,7 @@ def disturb(folder: Path, *, kills: int, seed: int) -> Outcome:
     at = wait_for_stage(straight, folder / "straight", began)
     finish(straight)
     seconds = time.monotonic() - at
-    runs, hits = [folder / "killed-0"], 0
+    runs, hits, differing = [folder / "killed-0"], 0, list[str]()
     while hits < kills:
         since = time.time()
         process = start(folder, runs[-1])
@@ -153,16 +153,23 @@ def disturb(folder: Path, *, kills: int, seed: int) -> Outcome:
             print(f"kill {hits}: checkpoints {saved}", flush=True)
             continue
         finish(process)
+        differing += compared(runs[-1], folder / "straight")
         runs.append(folder / f"killed-{len(runs)}")
     finish(start(folder, runs[-1]))
-    expected = results(folder / "straight")
+    differing += compared(runs[-1], folder / "straight")
+    return Outcome(hits, len(runs), differing)
+
+
+def compared(run: Path, straight: Path) -> list[str]:
+    """What differs between a run that was killed and one that was not; said at once."""
+    found, expected = results(run), results(straight)
     differing = [
         f"{run.name}/{name}"
-        for run in runs
-        for name, value in results(run).items()
-        if value != expected[name]
+        for name in sorted(expected.keys() | found.keys())
+        if found.get(name) != expected.get(name)
     ]
-    return Outcome(hits, len(runs), differing)
+    print(f"{run.name} differs in: {', '.join(differing) or 'nothing'}", flush=True)
+    return differing
 
 
 def main() -> int:

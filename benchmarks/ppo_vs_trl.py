@@ -277,8 +277,8 @@ def nominal_flops(side: str, size: str, length: float) -> float:
     policy = 2 * (body + head)  # one forward pass
     scored = policy + 2 * body  # sampling; the preference model
     if side.startswith("hydra"):
-        upper = body / 2 + head
-        return scored + body + 2 * upper * 2 + EPOCHS * 6 * upper
+        upper = body / 2 + head  # the unembedding is the embedding, which is frozen
+        return scored + body + 2 * upper * 2 + EPOCHS * (6 * body / 2 + 4 * head)
     if side.startswith("shared"):
         return scored + 2 * policy + EPOCHS * 2 * policy
     return scored + policy + 2 * body + EPOCHS * 3 * (policy + 2 * body)

@@ -62,7 +62,7 @@ def states_of(
         lengths: tokens of each row, padding not counted.
     """
     full = table.shape[0] * table.shape[1]
-    if int(lengths.sum()) <= WORTH_UNPADDING * full and can_unpad(trunk(model)):
+    if 0 < int(lengths.sum()) <= WORTH_UNPADDING * full and can_unpad(trunk(model)):
         return run_unpadded(body, table, layout_of(lengths, table.shape[1]))
     given = {"inputs_embeds" if table.is_floating_point() else "input_ids": table}
     hidden: Tensor = body(**given, use_cache=False).last_hidden_state

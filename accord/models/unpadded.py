@@ -30,6 +30,7 @@ from transformers.modeling_utils import AttentionInterface
 NAME = "accord_unpadded"  # in the list of attention functions of transformers
 TOLERANCE = 1e-4  # of hidden states, relative to the largest; float32 differs by 1e-6
 PROBE = [[3, 5, 7, 9, 11], [4, 6], [8, 9, 10]]  # rows on which a model is tried
+WINDOWS = ("sliding_window", "window_size", "attention_chunk_size")  # of configs
 UNKNOWN = ("softcap", "s_aux", "position_bias")  # changes of attention
 
 
@@ -193,8 +194,11 @@ def can_unpad(body: nn.Module) -> bool:
     """True where a trunk gives the same states without padding; found out once for every trunk.
 
     Not so where positions are counted by the architecture itself (ALiBi), where a token looks back
-    a fixed number of places, or where attention is not an attention function of transformers.
+    a fixed number of places, or where attention is not an attention function of transformers; nor
+    while activations are computed again in the backward pass, which comes without the layout.
     """
+    if any(getattr(module, "gradient_checkpointing", False) for module in body.modules()):
+        return False
     with _asking:
         if body not in _known():
             _known()[body] = windowless(body) and _unpads(body)
@@ -208,7 +212,9 @@ def windowless(body: nn.Module) -> bool:
         return False
     config = config.get_text_config()
     limit = getattr(config, "max_position_embeddings", None)
-    window = getattr(config, "sliding_window", None) or getattr(config, "window_size", None)
+    window = next(
+        (size for name in WINDOWS if (size := getattr(config, name, None)) is not None), None
+    )
     return window is None or (limit is not None and window >= limit)
 
 

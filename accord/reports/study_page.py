@@ -71,7 +71,7 @@ OBJECTIVES = Study(
         "binary": "good or bad",
         "ranked": "ranked preferences",
     },
-    subject="More than imitation",
+    subject="To compare responses",
     adds="What it adds to imitation",
     over="of imitation",
 )
@@ -124,20 +124,21 @@ def write_study(path: Path, study: Study, found: dict[str, Any]) -> Path:
 
 
 def _headline(study: Study, found: dict[str, Any]) -> str:
-    """Where an arm is shown to be better than the baseline, and no more than that."""
-    helped = {"above": set[int](), "below": set[int]()}
+    """Where an arm is shown to be better or worse than the baseline, and no more than that."""
+    said = []
     for arm in study.others:
-        for row in found["arms"][arm]:
-            verdict = _estimate(row["gain"]).verdict(0.0)
-            if verdict in helped:
-                helped[verdict].add(row["size"])
-    if helped["above"]:
-        sizes = ", ".join(count(size) for size in sorted(helped["above"]))
-        return f"{study.subject} helps with {sizes} comparisons"
-    if helped["below"]:
-        sizes = ", ".join(count(size) for size in sorted(helped["below"]))
-        return f"{study.subject} harms with {sizes} comparisons"
-    return f"{study.subject} is not shown to help"
+        for verdict, verb in (("above", "helps"), ("below", "harms")):
+            sizes = sorted(
+                row["size"]
+                for row in found["arms"][arm]
+                if _estimate(row["gain"]).verdict(0.0) == verdict
+            )
+            if sizes:
+                shown = ", ".join(count(size) for size in sizes)
+                said.append(
+                    f"{study.subject} ({study.labels[arm]}) {verb} with {shown} comparisons"
+                )
+    return "; ".join(said) or f"{study.subject} is not shown to help"
 
 
 def _estimate(raw: dict[str, Any]) -> Estimate:

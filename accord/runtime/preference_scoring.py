@@ -63,8 +63,22 @@ def imitation_scores(
     Args:
         model: a language model.
         items: comparisons.
-        microbatch_size: as in ``score_all``.
+        microbatch_size: responses per forward pass.
     """
+    return [
+        row
+        for start in range(0, len(items), WINDOW)
+        for row in _imitation_scores(
+            model,
+            [items[i] for i in range(start, min(start + WINDOW, len(items)))],
+            microbatch_size,
+        )
+    ]
+
+
+def _imitation_scores(
+    model: PreTrainedModel, items: Sequence[Item], microbatch_size: int
+) -> list[list[float]]:
     asked = [item.prompt for item in items for _ in item.responses]
     said = [response for item in items for response in item.responses]
     lengths = [len(p) + len(r) for p, r in zip(asked, said, strict=True)]
@@ -77,7 +91,8 @@ def imitation_scores(
         found: list[float] = imitation_score(logprobs, batch.response_lengths).tolist()
         return found
 
-    cut = parts_by_length(range(len(said)), lengths, 4 * microbatch_size)
+    # The logits of a row take more memory than its states: no more rows than in training.
+    cut = parts_by_length(range(len(said)), lengths, microbatch_size)
     scores = [0.0] * len(said)
     with torch.no_grad():
         for rows, values in zip(cut, in_order(score, cut), strict=True):

@@ -8,6 +8,7 @@ it; calibration with the curve of Bai et al. 2022 (arXiv:2204.05862, figure 9); 
 training; labelers it has not met; prompts unlike those it has seen (section 5.4 there).
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -319,13 +320,12 @@ def _votes(config: Config, sets: Sequence[Scored]) -> list[str]:
     lines = []
     for one in sets:
         votes = judged_votes(one.records, one.scores, minimum_strength=config.minimum_strength)
-        numbers: dict[str, int] = {}
         for prompt, labeler, margin in zip(
             votes.prompt, votes.labeler, votes.margin.tolist(), strict=True
         ):
             value = {
                 "set": one.name,
-                "prompt": numbers.setdefault(prompt, len(numbers)),
+                "prompt": hashlib.sha256(prompt.encode()).hexdigest()[:16],
                 "labeler": labeler,
                 "margin": round(margin, 6),
             }

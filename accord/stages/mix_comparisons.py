@@ -77,10 +77,12 @@ def run(config: Config, inputs: Inputs, out: Path) -> None:
 
 
 def _demonstrations(train: Sequence[LabeledComparison]) -> Iterator[Demonstration]:
-    """The response that most votes put first, of each training comparison that has one."""
+    """The response that most votes call the best, of each training comparison that has one."""
     for one in train:
         firsts = Counter(
-            vote.ranks.index(1) for vote in one.preferences if list(vote.ranks).count(1) == 1
+            vote.ranks.index(1)
+            for vote in one.better_first().preferences
+            if list(vote.ranks).count(1) == 1
         )
         if firsts:
             response = one.comparison.responses[firsts.most_common(1)[0][0]]

@@ -49,7 +49,8 @@ def _trained(
     size, seed = place
     mixed, trained = f"mix_{size}_{seed}", f"model_{arm}_{size}_{seed}"
     if arm == "imitation":
-        learner = table("sft", {"model": model, "demonstrations": mixed}, design)
+        inputs = {"model": model, "demonstrations": mixed}
+        learner = {"held_out_fraction": 0.0} | table("sft", inputs, design)  # as many as the rivals
         judge = "policy"
     else:
         learner = table("preference_model", {"model": model, "comparisons": mixed}, design)

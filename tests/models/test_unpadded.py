@@ -179,3 +179,18 @@ def test_attention_of_an_unknown_kind_is_refused():
     x = torch.zeros(1, 1, 2, 4)
     with pytest.raises(TypeError, match="softcap"):
         unpadded.unpadded_attention(torch.nn.Identity(), x, x, x, None, softcap=30.0)
+
+
+def test_what_is_computed_again_in_the_backward_pass_is_padded():
+    model = model_of("llama").train()
+    model.activation_checkpointing_enable()
+    tokens, lengths = batch(ROWS)
+    hidden_states(model, tokens, lengths).square().sum().backward()
+    assert all(p.grad is not None for p in trunk(model).parameters())
+
+
+def test_a_row_without_tokens():
+    model = model_of("llama")
+    tokens = torch.tensor([[5, 6, 7, 8], [0, 0, 0, 0]])
+    found = hidden_states(model, tokens, torch.tensor([4, 0]))
+    torch.testing.assert_close(found[0], alone(model, [5, 6, 7, 8]), atol=1e-5, rtol=1e-5)

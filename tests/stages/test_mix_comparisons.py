@@ -94,9 +94,9 @@ def test_most_votes_decide_what_is_demonstrated():
     responses = [Response(id=text, prompt_id="p", policy="x", text=text) for text in "abc"]
     comparison = Comparison(id="c", prompt=prompt, responses=responses)
 
-    def of(*ranks):
+    def of(*ranks, **more):
         votes = [
-            Preference(id=str(i), comparison_id="c", labeler="l", ranks=r)
+            Preference(id=str(i), comparison_id="c", labeler="l", ranks=r, **more)
             for i, r in enumerate(ranks)
         ]
         return LabeledComparison(comparison=comparison, preferences=votes)
@@ -104,6 +104,9 @@ def test_most_votes_decide_what_is_demonstrated():
     several = [of((2, 1, 3), (1, 2, 3), (3, 1, 2)), of((1, 1, 2))]
     (found,) = mix_comparisons._demonstrations(several)
     assert (found.prompt, found.response) == (prompt, "b")
+    attack = of((1, 2, 3), mode="red_team", polarity="harmful_first")
+    (found,) = mix_comparisons._demonstrations([attack])
+    assert found.response == "c"  # what was put last is the least harmful
 
 
 def test_without_a_size_the_scarcer_set_decides(inputs, tmp_path):

@@ -28,6 +28,7 @@ def test_the_run_file_by_hand():
     assert table["model_imitation_5_1"] == {
         "stage": "sft",
         "inputs": {"model": "builtin:base", "demonstrations": "mix_5_1"},
+        "held_out_fraction": 0.0,
         "epochs": 2,
         "seed": 1,
     }
@@ -54,7 +55,7 @@ def test_a_whole_study_is_drawn(tiny_models, tmp_path):
     out = tmp_path / "out"
     arguments = ["study", "objectives", "--target", str(pairs), "--model",
                  str(tiny_models["llama"]), "--sizes", "12", "--seeds", "2", "--out", str(out),
-                 "--set", "sft.held_out_fraction=0", "--set", "sft.learning_rate=0.01"]  # fmt: skip
+                 "--set", "sft.learning_rate=0.01"]  # fmt: skip
     first = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert first.exit_code == 0, first.output
     found = json.loads((out / "study.json").read_text())
@@ -66,3 +67,10 @@ def test_a_whole_study_is_drawn(tiny_models, tmp_path):
     assert "accord study objectives" in page
     dry = CliRunner().invoke(app, [*arguments, "--dry-run"], catch_exceptions=False)
     assert dry.output.count("done") == 1 + 2 * 7
+    keys = [
+        [json.loads(line)["prompt"] for line in file.read_text().splitlines()]
+        for file in sorted(out.glob("*votes_ranked_12_*/output/votes.jsonl"))
+    ]
+    assert len(keys) == 2
+    assert sorted(keys[0]) == sorted(keys[1])  # one prompt has one key, whatever the seed
+    assert keys[0] != keys[1]
