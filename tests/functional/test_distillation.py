@@ -40,6 +40,43 @@ def test_top_categories_by_hand():
             top_categories(torch.zeros(3), kept)
 
 
+def test_every_place_of_a_batch_stands_alone():
+    drawn = torch.Generator().manual_seed(0)
+    teacher, student = (torch.randn(2, 3, 7, generator=drawn, dtype=torch.float64) for _ in "ab")
+    tokens, logprobs = top_categories(teacher, 2)
+    found = coarse_kl(tokens, logprobs, student)
+    assert found.shape == (2, 3)
+    for row in range(2):
+        for place in range(3):
+            one = top_categories(teacher[row, place], 2)
+            assert one[0].tolist() == tokens[row, place].tolist()
+            assert one[1].tolist() == pytest.approx(logprobs[row, place].tolist())
+            alone = coarse_kl(*one, student[row, place])
+            assert found[row, place].item() == pytest.approx(alone.item())
+            p = teacher[row, place].softmax(0).tolist()
+            q = student[row, place].softmax(0).tolist()
+            best = sorted(range(7), key=lambda k: -p[k])[:2]
+            parts = [(p[k], q[k]) for k in best]
+            parts.append((1 - sum(p[k] for k in best), 1 - sum(q[k] for k in best)))
+            expected = sum(a * math.log(a / b) for a, b in parts)
+            assert found[row, place].item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_teacher_without_doubt_leaves_no_rest():
+    tokens, logprobs = torch.tensor([0]), torch.tensor([0.0], dtype=torch.float64)
+    found = coarse_kl(tokens, logprobs, STUDENT.log())
+    assert found.item() == pytest.approx(math.log(2), abs=1e-9)  # 1 ln(1/.5) and nothing else
+    over = torch.tensor([1e-8], dtype=torch.float64)  # a probability that was rounded above 1
+    assert coarse_kl(tokens, over, STUDENT.log()).item() == pytest.approx(math.log(2), abs=1e-6)
+
+
+def test_one_category_may_be_kept_and_all_but_one():
+    logits = torch.tensor([3.0, 1.0, 2.0])
+    assert top_categories(logits, 1)[0].tolist() == [0]
+    assert top_categories(logits, 2)[0].tolist() == [0, 2]
+    assert top_categories(logits.bfloat16(), 2)[1].dtype == torch.float32
+
+
 @given(seed=st.integers(0, 999), kept=st.integers(1, 6))
 @settings(deadline=None, max_examples=20)
 def test_fewer_categories_never_raise_the_divergence(seed, kept):
@@ -76,6 +113,9 @@ def test_binary_discrimination_by_hand():
     # σ(1) = .7310586: −ln = .3132617, and 1.3132617 for a bad one
     found = binary_discrimination_loss(torch.tensor([1.0, 1.0, 1.0]), torch.tensor([1.0, 0.0, 0.5]))
     assert found.tolist() == pytest.approx([0.3132617, 1.3132617, 0.8132617])
+    found = binary_discrimination_loss(torch.tensor([[2.0], [-2.0]]), torch.tensor([[0.25], [1.0]]))
+    # σ(2) = .8807971: .25 · .1269280 + .75 · 2.1269280, and 2.1269280
+    assert found.flatten().tolist() == pytest.approx([1.6269280, 2.1269280])
 
 
 def test_imitation_ranks_by_the_mean():
