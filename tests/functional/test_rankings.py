@@ -343,6 +343,41 @@ def test_gradients_equal_those_of_slow_twins(loss, twin, parameter, ranks):
     assert gradient == pytest.approx(slopes, abs=1e-6)
 
 
+def twin_rating(scores, ratings):
+    rated = [(s - r) ** 2 for s, r in zip(scores, ratings, strict=True) if r is not None]
+    return sum(rated) / max(len(rated), 1)
+
+
+def twin_rating_difference(scores, ratings):
+    rated = [(s, r) for s, r in zip(scores, ratings, strict=True) if r is not None]
+    pairs = [((s - t) - (r - q)) ** 2 for (s, r), (t, q) in itertools.combinations(rated, 2)]
+    return sum(pairs) / max(len(pairs), 1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "twin"),
+    [(rating_loss, twin_rating), (rating_difference_loss, twin_rating_difference)],
+    ids=["rating", "rating difference"],
+)
+@pytest.mark.parametrize(
+    "ratings", [(2, 5), (1, None, 4), (3, 3, 1, 7), (None, 2), (None, None)], ids=str
+)
+def test_gradients_of_ratings_equal_those_of_slow_twins(loss, twin, ratings):
+    """As above; where nobody rated, neither the score nor the filler counts."""
+    scores = drawn(len(ratings), 1, len(ratings)).requires_grad_()
+    given = one(*(50 if rating is None else rating for rating in ratings))
+    found = loss(scores, given, torch.tensor([[rating is not None for rating in ratings]]))
+    values, step = scores[0].tolist(), 1e-5
+    assert found.item() == pytest.approx(twin(values, ratings), abs=1e-9)
+    found.sum().backward()
+
+    def at(index, change):
+        return twin([v + change * (k == index) for k, v in enumerate(values)], ratings)
+
+    slopes = [(at(k, step) - at(k, -step)) / (2 * step) for k in range(len(values))]
+    assert scores.grad[0].tolist() == pytest.approx(slopes, abs=1e-6)
+
+
 # Edges
 
 
