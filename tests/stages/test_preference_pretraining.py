@@ -9,6 +9,7 @@ from transformers import AutoModelForSequenceClassification
 from accord.config import InputError, build
 from accord.functional.preference import bradley_terry_loss
 from accord.models.load import load_both_heads, load_scalar_model
+from accord.models.unpadded import can_unpad
 from accord.records import (
     Comparison,
     LabeledComparison,
@@ -165,22 +166,22 @@ def test_without_the_language_loss_there_is_no_language_head(few, tmp_path):
     assert not any("language/loss" in line for line in metrics)
 
 
-def test_one_forward_a_response(inputs, monkeypatch):
+def test_one_forward_a_response(inputs):
     scalar, language, tokenizer = load_both_heads(inputs.model, random=generator(0))
     pairs = [pair(n, random.Random(n)) for n in range(5)]
     items = preference_training.prepare(
         tokenizer, pairs, model=scalar, context=96, ties="drop", minimum_strength=1
     ).items
-    rows = []
-    original = scalar.transformer.forward
-    monkeypatch.setattr(
-        scalar.transformer,
-        "forward",
-        lambda **given: rows.append(len(given["input_ids"])) or original(**given),
-    )
+    can_unpad(scalar.transformer)
+    real = []
+
+    def count(module, _, passed):
+        real.append(int((passed["input_ids"] != scalar.config.pad_token_id).sum()))
+
+    scalar.transformer.register_forward_pre_hook(count, with_kwargs=True)
     heads = preference_training.Heads(scalar, language)
     preference_training._loss(heads, part_of(items), plan(1.0), 1.0)
-    assert rows == [10]
+    assert real == [sum(len(tokens) for item in items for tokens in item.conversations)]
 
 
 def test_killed_and_resumed_is_as_if_straight(few, quick, tmp_path, monkeypatch):
