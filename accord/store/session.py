@@ -9,7 +9,9 @@ Writers take the write lock when they begin, so that two of them wait for each o
 failing half way. Any other SQLAlchemy URL is passed on; PostgreSQL is tested.
 """
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -166,10 +168,24 @@ def _pool(location: URL) -> dict[str, int]:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun by _begin_sqlite, not by the driver
     connection.execute(f"PRAGMA busy_timeout={LOCK_WAIT_SECONDS * 1000}")
-    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    mode = _in_wal(connection)
     connection.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'wal' else 'FULL'}")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute(f"PRAGMA cache_size=-{CACHE_KILOBYTES}")
+
+
+def _in_wal(connection: Any) -> str:
+    """Switch to a write-ahead log; SQLite does not wait for another one that switches as well."""
+    last = time.monotonic() + LOCK_WAIT_SECONDS
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > last:
+                raise
+            time.sleep(0.01)
+        else:
+            return str(mode)
 
 
 def _begin_sqlite(connection: Connection) -> None:
