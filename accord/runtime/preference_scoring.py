@@ -16,7 +16,7 @@ from accord.functional.distillation import imitation_score
 from accord.models import packed, scalar_head
 from accord.models import policy as policies
 from accord.models.trunk import hidden_states
-from accord.runtime.parallel import in_order, parts_by_length
+from accord.runtime.parallel import in_order, number_by_row, parts_by_length
 from accord.runtime.preference_items import Item
 from accord.runtime.processor import device
 
@@ -92,13 +92,7 @@ def _imitation_scores(
         return found
 
     # The logits of a row take more memory than its states: no more rows than in training.
-    cut = parts_by_length(range(len(said)), lengths, microbatch_size)
-    scores = [0.0] * len(said)
-    with torch.no_grad():
-        for rows, values in zip(cut, in_order(score, cut), strict=True):
-            for row, value in zip(rows, values, strict=True):
-                scores[row] = value
-    flat = iter(scores)
+    flat = iter(number_by_row(score, lengths, microbatch_size))
     return [list(itertools.islice(flat, len(item.responses))) for item in items]
 
 

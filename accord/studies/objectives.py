@@ -12,7 +12,7 @@ numbers of comparisons in its place.
 
 from typing import Any
 
-from accord.studies.pmp import TARGET, Design, Sources, check, table
+from accord.studies.pmp import TARGET, Design, Sources, check, judged, table
 
 ARMS = ("imitation", "binary", "ranked")  # the baseline first
 
@@ -57,9 +57,7 @@ def _trained(
         judge = "preference_model"
     if arm == "binary":
         learner |= {"loss": learner.get("loss", {}) | {"kind": "binary"}}
-    judged = {judge: trained, "comparisons": {TARGET: mixed}}
-    evaluation = {"bootstrap_draws": 1} | table("evaluate_preference_model", judged, design)
     return {
         trained: learner | {"seed": seed},
-        f"votes_{arm}_{size}_{seed}": evaluation,
+        f"votes_{arm}_{size}_{seed}": judged(judge, trained, mixed, design),
     }

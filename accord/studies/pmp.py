@@ -93,17 +93,28 @@ def _trained(
     size, seed = place
     mixed, trained = f"mix_{size}_{seed}", f"model_{arm}_{size}_{seed}"
     inputs = {"model": start, "comparisons": mixed}
-    judged = {"preference_model": trained, "comparisons": {TARGET: mixed}}
-    evaluation = {"bootstrap_draws": 1} | table("evaluate_preference_model", judged, design)
     return {
         trained: table("preference_model", inputs, design) | {"seed": seed},
-        f"votes_{arm}_{size}_{seed}": evaluation,
+        f"votes_{arm}_{size}_{seed}": judged("preference_model", trained, mixed, design),
     }
 
 
 def table(kind: str, inputs: dict[str, Any], design: Design) -> dict[str, Any]:
     """One table of a run file, with the design's settings for its kind of stage."""
     return {"stage": kind, "inputs": inputs} | dict(design.settings.get(kind, {}))
+
+
+def judged(judge: str, trained: str, mixed: str, design: Design) -> dict[str, Any]:
+    """The table that judges what was trained on the held-out votes of its mixture.
+
+    Args:
+        judge: the input that takes it, ``preference_model`` or ``policy``.
+        trained: its table.
+        mixed: the table of the mixture.
+        design: with the settings of every kind of stage.
+    """
+    inputs = {judge: trained, "comparisons": {TARGET: mixed}}
+    return {"bootstrap_draws": 1} | table("evaluate_preference_model", inputs, design)
 
 
 def _check(sources: Sources, design: Design) -> None:

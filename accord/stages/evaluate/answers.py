@@ -6,11 +6,10 @@ the same text by construction, and a tie means something.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from accord.config import InputError
@@ -23,7 +22,7 @@ from accord.records import Prompt, Sampling
 from accord.runtime.artifacts import write_text
 from accord.runtime.generate import HuggingFaceGenerator, Samples
 from accord.runtime.model_source import ModelSource, locate
-from accord.runtime.parallel import in_order, parts_by_length
+from accord.runtime.parallel import number_by_row
 from accord.runtime.processor import place
 from accord.runtime.progress import track
 from accord.runtime.seeding import generator
@@ -163,7 +162,7 @@ class _Answering:
             return [float(row) for row in found.double().sum(dim=1)]
 
         lengths = [len(p) + len(r) for p, r in zip(prompts, samples.responses, strict=True)]
-        reference = _by_row(compute, lengths, self._config.microbatch_size)
+        reference = number_by_row(compute, lengths, self._config.microbatch_size)
         return [
             sum(logprobs) - of_reference
             for logprobs, of_reference in zip(samples.logprobs, reference, strict=True)
@@ -199,21 +198,8 @@ def scored(
         part = part.to(model.device)
         return [float(row) for row in preference_model.scores(model, part.tokens, part.lengths())]
 
-    scores = _by_row(compute, lengths, microbatch_size)
+    scores = number_by_row(compute, lengths, microbatch_size)
     return [replace(answer, score=score) for answer, score in zip(answers, scores, strict=True)]
-
-
-def _by_row(
-    compute: Callable[[list[int]], list[float]], lengths: list[int], microbatch_size: int
-) -> list[float]:
-    """One number a row, computed in microbatches of similar length."""
-    cut = parts_by_length(range(len(lengths)), lengths, microbatch_size)
-    found = [0.0] * len(lengths)
-    with torch.no_grad():
-        for rows, numbers in zip(cut, in_order(compute, cut), strict=True):
-            for row, number in zip(rows, numbers, strict=True):
-                found[row] = number
-    return found
 
 
 def _to_line(answer: Answer) -> str:
